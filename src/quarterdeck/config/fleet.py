@@ -1,0 +1,122 @@
+"""The configuration as the rest of the program sees it: frozen, complete, every default in place. Durations in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from quarterdeck.model.fleet import Boundary
+
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+ENGINES = ("auto", "ollama", "vllm", "llamacpp", "sglang", "openai")
+"""What ``engine`` may be; ``auto`` asks the server."""
+
+EXTERNAL_POLL_S = 30.0
+"""Default interval for external endpoints: other people's servers are not asked every other second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """Where a key is found; exactly one of ``env``, ``file``, ``command`` is set. Never the key itself."""
+
+    env: str | None = None
+    file: Path | None = None
+    command: tuple[str, ...] | None = None
+    header: str = "Authorization"
+    scheme: str = "Bearer"
+    """Put before the key; "" sends the bare key (``X-Api-Key``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How an https endpoint is verified and, for mTLS, what we show it."""
+
+    ca: Path | None = None
+    cert: Path | None = None
+    key: Path | None = None
+    verify: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSpec:
+    """One ``[[endpoint]]``."""
+
+    name: str
+    url: str
+    """http(s)://host[:port][/path], without credentials, query or trailing slash."""
+    engine: str = "auto"
+    host: str | None = None
+    """Name of the ``[[host]]`` it runs on."""
+    boundary: Boundary = Boundary.LOCAL
+    protected: bool = False
+    poll: float | None = None
+    """Own interval; ``None`` = the console's (30 s where ``boundary`` is external)."""
+    timeout: float = 2.0
+    """Deadline of a whole poll."""
+    headers: Mapping[str, str] = NO_HEADERS
+    auth: Auth | None = None
+    tls: Tls = field(default_factory=Tls)
+    proxy: str | None = None
+
+    def interval(self, console_poll: float) -> float:
+        """Seconds between two polls, given the console's interval."""
+        if self.poll is not None:
+            return self.poll
+        return max(EXTERNAL_POLL_S, console_poll) if self.boundary is Boundary.EXTERNAL else console_poll
+
+
+@dataclass(frozen=True, slots=True)
+class HostSpec:
+    """One ``[[host]]``. ``gpus`` is "local" (NVML), "none", or the URL of an exporter's metrics page."""
+
+    name: str
+    gpus: str = "local"
+    poll: float | None = None
+    timeout: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleSettings:
+    """``[console]``."""
+
+    poll: float = 2.0
+    paint: float = 0.5
+    theme: str = "quarterdeck-night"
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``[limits]``: from which numbers on an endpoint is not OK."""
+
+    busy_waiting: int = 1
+    """BUSY from this many waiting requests on."""
+    busy_kv: float = 0.90
+    """BUSY from this fraction of the KV cache on (left 0.05 below it)."""
+    stalled_after: float = 8.0
+    """STALLED when requests wait or run and no token counter moved for so long."""
+    stale_after: float = 3.0
+    """STALE when the last good sample is older than this many intervals."""
+    down_after: float = 60.0
+    """A STALE endpoint is DOWN when it has been silent for so long."""
+    restarted_for: float = 60.0
+    """How long RESTARTED is shown."""
+    warn_waiting: int = 20
+    """`quarterdeck check` warns from this many waiting requests on one endpoint."""
+    warn_kv: float = 0.95
+    """`quarterdeck check` warns from this fraction of the KV cache on."""
+
+
+@dataclass(frozen=True, slots=True)
+class FleetConfig:
+    """The whole of a fleet.toml, or of what ``--url`` and discovery found."""
+
+    endpoints: tuple[EndpointSpec, ...] = ()
+    hosts: tuple[HostSpec, ...] = ()
+    console: ConsoleSettings = field(default_factory=ConsoleSettings)
+    limits: Limits = field(default_factory=Limits)
+    source: Path | None = None
+    """The file it came from, if any."""

@@ -1,0 +1,121 @@
+"""What one poll of one endpoint found, before anything is concluded from it.
+
+Every field that a server may leave out is ``None`` when it is unknown, never 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How a poll ended. Only ``ANSWERED`` carries a full set of facts; ``AUTH`` may carry some."""
+
+    ANSWERED = "answered"
+    LOADING = "loading"
+    """The port answers, the model is not ready (llama.cpp: 503 "Loading model")."""
+    AUTH = "auth"
+    """401 or 403: the key is missing or wrong."""
+    TIMEOUT = "timeout"
+    """No answer inside the deadline; the server may be frozen or the line cut."""
+    REFUSED = "refused"
+    """Nobody listens on the port (a vLLM that is still loading looks like this from outside)."""
+    FAILED = "failed"
+    """Any other failure: name lookup, TLS, reset, HTTP 5xx, a body that is too large."""
+    FOREIGN = "foreign"
+    """Something answers, but not as the engine that was expected."""
+
+
+class ModelState(StrEnum):
+    """Where a model of an endpoint is in its life."""
+
+    LOADED = "loaded"
+    LOADING = "loading"
+    SLEEPING = "sleeping"
+    INSTALLED = "installed"
+    """On the server's disk, not in memory."""
+    SERVED = "served"
+    """Listed by a server that doesn't tell whether it is in memory."""
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReading:
+    """One model of an endpoint."""
+
+    id: str
+    state: ModelState
+    size_bytes: int | None = None
+    """Memory taken when loaded (Ollama ``/api/ps`` size), else the size on disk."""
+    vram_bytes: int | None = None
+    """The part of ``size_bytes`` on GPUs (Ollama ``size_vram``)."""
+    context_length: int | None = None
+    """Tokens per sequence, as in force now."""
+    expires_at: float | None = None
+    """Unix seconds when the model is unloaded; ``inf`` = never."""
+    quantization: str | None = None
+    parameters: str | None = None
+    """As the server words it, such as "8.0B"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """A Prometheus histogram: cumulative counts at rising upper bounds, the last of them ``inf``. Seconds."""
+
+    bounds: tuple[float, ...]
+    counts: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineReading:
+    """One engine (data-parallel rank, or the only one) of an endpoint: gauges now and counters since its start."""
+
+    label: str = "0"
+    running: int | None = None
+    waiting: int | None = None
+    kv_used: float | None = None
+    """Fraction 0–1 of the KV cache in use."""
+    generation_tokens: float | None = None
+    """Counter: output tokens."""
+    prompt_tokens: float | None = None
+    """Counter: prompt tokens, cached ones included where the engine counts them."""
+    unfinished_tokens: float | None = None
+    """Gauge: output tokens of running requests that ``generation_tokens`` doesn't hold yet (llama.cpp counts at the end)."""
+    unfinished_prompt_tokens: float | None = None
+    """Gauge: the same for ``prompt_tokens``."""
+    reported_tps: float | None = None
+    """Generation tok/s as the server itself reports it (SGLang), used where there is no counter."""
+    ttft: Histogram | None = None
+    """Time to first token."""
+    itl: Histogram | None = None
+    """Inter-token latency."""
+    started: float | None = None
+    """Unix seconds when this engine's counters began, where it tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What an endpoint said of itself."""
+
+    engine: str
+    version: str | None = None
+    engines: tuple[EngineReading, ...] = ()
+    """Empty where the server tells nothing of its load (Ollama, managed APIs)."""
+    models: tuple[ModelReading, ...] = ()
+    sleeping: bool = False
+    notes: tuple[str, ...] = ()
+    """What is missing and how to get it, one sentence each; for the detail screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The result of one poll. ``at`` is monotonic seconds (mid-way between asking and the answer)."""
+
+    at: float
+    outcome: Outcome
+    reason: str = ""
+    """Why it is not a plain answer, in words; "" for a plain answer."""
+    latency_s: float | None = None
+    """Seconds to the poll's first answer; ``None`` when nothing answered."""
+    facts: Facts | None = None
