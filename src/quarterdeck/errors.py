@@ -7,13 +7,11 @@ QuarterdeckError          message, hint, exit code
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 
 class QuarterdeckError(Exception):
     """Something a person can act on: printed as one message with a hint, never as a traceback."""
 
-    exit_code: ClassVar[int] = 2
+    exit_code = 2
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         """``hint`` says what to do next; it is printed on a line of its own."""

@@ -1,6 +1,52 @@
-"""The command line: argparse, one module a command, each importing only what it needs."""
+"""The command line: argparse, one module a command, each importing only what it needs.
+
+stdout is data, stderr everything else; a closed pipe is not an error. Exit codes: 0 done, 2 wrong usage or fleet.toml,
+130 interrupted; `check` has its own (0 ok, 1 warning, 2 critical, 3 unknown).
+"""
+
+from __future__ import annotations
+
+import sys
+
+INTERRUPTED = 130
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    raise NotImplementedError
+    from quarterdeck.errors import QuarterdeckError
+
+    try:
+        code = _run(sys.argv[1:] if argv is None else argv)
+        sys.stdout.flush()
+    except QuarterdeckError as error:
+        sys.stderr.write(f"quarterdeck: {error.message}\n" + (f"{error.hint}\n" if error.hint else ""))
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        _forget_stdout()
+        return 0
+    return code
+
+
+def _run(argv: list[str]) -> int:
+    if argv == ["--version"]:  # asked by scripts and completions: spare them argparse
+        from quarterdeck import __version__
+
+        sys.stdout.write(f"quarterdeck {__version__}\n")
+        return 0
+    from importlib import import_module
+
+    from quarterdeck.cli.parser import parse
+
+    arguments = parse(argv)
+    code: int = import_module(f"quarterdeck.cli.{arguments.command}").run(arguments)
+    return code
+
+
+def _forget_stdout() -> None:
+    """The reader has gone: let the interpreter's last flush go nowhere instead of complaining."""
+    import os
+
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123  (pathlib is not worth its import here)
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())

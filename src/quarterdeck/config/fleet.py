@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from quarterdeck.model.fleet import Boundary
+from quarterdeck.model.limits import Limits as Limits  # noqa: PLC0414  part of the configuration, defined where it is used
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
@@ -56,7 +57,7 @@ class EndpointSpec:
     """Own interval; ``None`` = the console's (30 s where ``boundary`` is external)."""
     timeout: float = 2.0
     """Deadline of a whole poll."""
-    headers: Mapping[str, str] = NO_HEADERS
+    headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS, hash=False)
     auth: Auth | None = None
     tls: Tls = field(default_factory=Tls)
     proxy: str | None = None
@@ -86,28 +87,6 @@ class ConsoleSettings:
     paint: float = 0.5
     theme: str = "quarterdeck-night"
     read_only: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """``[limits]``: from which numbers on an endpoint is not OK."""
-
-    busy_waiting: int = 1
-    """BUSY from this many waiting requests on."""
-    busy_kv: float = 0.90
-    """BUSY from this fraction of the KV cache on (left 0.05 below it)."""
-    stalled_after: float = 8.0
-    """STALLED when requests wait or run and no token counter moved for so long."""
-    stale_after: float = 3.0
-    """STALE when the last good sample is older than this many intervals."""
-    down_after: float = 60.0
-    """A STALE endpoint is DOWN when it has been silent for so long."""
-    restarted_for: float = 60.0
-    """How long RESTARTED is shown."""
-    warn_waiting: int = 20
-    """`quarterdeck check` warns from this many waiting requests on one endpoint."""
-    warn_kv: float = 0.95
-    """`quarterdeck check` warns from this fraction of the KV cache on."""
 
 
 @dataclass(frozen=True, slots=True)

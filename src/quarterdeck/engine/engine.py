@@ -1,55 +1,227 @@
 """The running engine: every endpoint and host polled on its interval, the newest snapshot always at hand.
 
-CONTRACT (being written; the TUI and the CLI may rely on these names)
+Importing this imports no HTTP library; that happens when the first endpoint is opened, so a console can paint before.
 """
 
 from __future__ import annotations
 
-from quarterdeck.config.fleet import EndpointSpec, FleetConfig
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Any, Protocol
+
+from quarterdeck.config.fleet import EndpointSpec, FleetConfig, HostSpec
 from quarterdeck.engine.clock import SYSTEM_CLOCK, Clock
+from quarterdeck.engine.schedule import Schedule
+from quarterdeck.engine.store import Store
+from quarterdeck.hosts.base import Host
 from quarterdeck.model.fleet import FleetSnapshot
+from quarterdeck.model.reading import Reading
+
+SHORTEST_INTERVAL_S = 0.5
+LONGEST_INTERVAL_S = 60.0
+STOP_WITHIN_S = 1.0
+_HOST = "host\0"
+"""Marks a host's name in the schedule, where endpoints have theirs."""
+
+
+class Pollable(Protocol):
+    """What the engine needs of an endpoint (`quarterdeck.endpoints.endpoint.Endpoint`)."""
+
+    async def poll(self) -> Reading:
+        """One reading; never raises, always ends."""
+        ...
+
+    async def close(self) -> None:
+        """Give up its connections."""
+        ...
+
+
+def _open_endpoint(spec: EndpointSpec, clock: Clock) -> Pollable:
+    from quarterdeck.endpoints.endpoint import Endpoint
+
+    return Endpoint(spec, monotonic=clock.monotonic, wall=clock.wall)
+
+
+def _open_host(spec: HostSpec, clock: Clock) -> Host:
+    from quarterdeck.hosts.open import open_host
+
+    return open_host(spec, clock.monotonic)
 
 
 class Engine:
     """Polls a fleet in the running event loop."""
 
-    def __init__(self, fleet: FleetConfig, *, clock: Clock = SYSTEM_CLOCK) -> None:
-        """Nothing is opened and no request is sent until ``start`` or ``once``. Importing this module imports no httpx."""
-        raise NotImplementedError
+    def __init__(
+        self,
+        fleet: FleetConfig,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        open_endpoint: Callable[[EndpointSpec, Clock], Pollable] = _open_endpoint,
+        open_host: Callable[[HostSpec, Clock], Host] = _open_host,
+    ) -> None:
+        """Nothing is opened and no request is sent until ``start`` or ``once``."""
+        self.fleet = fleet
+        self._paused_at: float | None = None
+        self.interval = fleet.console.poll
+        self._clock = clock
+        self._open_endpoint = open_endpoint
+        self._open_host = open_host
+        self._store = Store(fleet.limits)
+        self._schedule = Schedule()
+        self._endpoints: dict[str, Pollable] = {}
+        self._hosts: dict[str, Host] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._started = False
+        self._watch_all()
 
-    fleet: FleetConfig
-    paused: bool
-    interval: float
-    """Seconds: the console's interval (``+``/``-`` change it); endpoints with their own interval keep it."""
+    @property
+    def paused(self) -> bool:
+        """Whether polling rests."""
+        return self._paused_at is not None
+
+    @property
+    def missed(self) -> int:
+        """Polls skipped so far because the one before had not ended."""
+        return self._schedule.missed
 
     async def start(self) -> None:
         """Begin polling in the background; returns at once."""
-        raise NotImplementedError
+        self._started = True
+        self._schedule.set(self._intervals(), self._clock.monotonic())
+        self._arm()
 
     async def stop(self) -> None:
-        """End every task and close every connection. Never raises, never hangs."""
-        raise NotImplementedError
+        """End every task and close every connection, within a second. Never raises."""
+        self._started = False
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=STOP_WITHIN_S)
+        opened = [*self._endpoints.values(), *self._hosts.values()]
+        self._endpoints.clear()
+        self._hosts.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_WITHIN_S):
+                await asyncio.gather(*(one.close() for one in opened), return_exceptions=True)
 
     async def once(self) -> None:
-        """Poll every endpoint and host once (used by status, check and tests); returns when all have ended."""
-        raise NotImplementedError
+        """Poll everything once; returns when all have ended (each within its own deadline)."""
+        polls: list[Coroutine[Any, Any, bool]] = [self._poll_host(spec) for spec in self.fleet.hosts]
+        polls += [self._poll(spec) for spec in self.fleet.endpoints]
+        await asyncio.gather(*polls)
 
     def snapshot(self) -> FleetSnapshot:
-        """The newest snapshot. The same object as last time if nothing that is shown has changed (except ages)."""
-        raise NotImplementedError
+        """The fleet as known now. Rows that did not change are the same objects as last time."""
+        now = self._clock.monotonic()
+        return self._store.snapshot(
+            now, self._clock.wall(), settle_at=now if self._paused_at is None else self._paused_at
+        )
 
-    def add(self, endpoints: tuple[EndpointSpec, ...]) -> None:
-        """Watch more endpoints (discovery)."""
-        raise NotImplementedError
+    def add(self, endpoints: tuple[EndpointSpec, ...], hosts: tuple[HostSpec, ...] = ()) -> None:
+        """Watch more (discovery, the demo fleet); names that are watched already stay as they are."""
+        known = {spec.name for spec in self.fleet.endpoints}
+        known_hosts = {spec.name for spec in self.fleet.hosts}
+        self.fleet = replace(
+            self.fleet,
+            endpoints=self.fleet.endpoints + tuple(spec for spec in endpoints if spec.name not in known),
+            hosts=self.fleet.hosts + tuple(spec for spec in hosts if spec.name not in known_hosts),
+        )
+        self._watch_all()
+        self._reschedule()
 
     def refresh(self, name: str | None = None) -> None:
-        """Poll that endpoint (or all) as soon as possible, back-off or pause notwithstanding."""
-        raise NotImplementedError
+        """Poll that endpoint, or everything, as soon as possible; back-off and pause notwithstanding."""
+        names = [name] if name is not None else list(self._intervals())
+        self._schedule.hurry(names, self._clock.monotonic())
+        if self._started:
+            self._launch()
 
     def pause(self, paused: bool) -> None:
         """Stop or resume polling; the last numbers stay and grow old."""
-        raise NotImplementedError
+        if paused:
+            self._paused_at = self._clock.monotonic() if self._paused_at is None else self._paused_at
+        elif self._paused_at is not None:
+            self._paused_at = None
+            self.refresh()
 
     def set_interval(self, seconds: float) -> None:
-        """Change the console's interval (kept within 0.5 … 60 s)."""
-        raise NotImplementedError
+        """Change the console's interval, within 0.5 … 60 s; endpoints with one of their own keep it."""
+        self.interval = min(max(seconds, SHORTEST_INTERVAL_S), LONGEST_INTERVAL_S)
+        self._watch_all()
+        self._reschedule()
+
+    def _watch_all(self) -> None:
+        for host in self.fleet.hosts:
+            self._store.watch_host(host)
+        for spec in self.fleet.endpoints:
+            self._store.watch(spec, spec.interval(self.interval))
+
+    def _intervals(self) -> dict[str, float]:
+        hosts = {_HOST + spec.name: spec.poll or self.interval for spec in self.fleet.hosts}
+        return hosts | {spec.name: spec.interval(self.interval) for spec in self.fleet.endpoints}
+
+    def _reschedule(self) -> None:
+        if self._started:
+            self._schedule.set(self._intervals(), self._clock.monotonic())
+            self._arm()
+
+    def _arm(self) -> None:
+        """Wake at the next due poll."""
+        if self._timer is not None:
+            self._timer.cancel()
+        due = self._schedule.next_at()
+        if due is not None and self._started:
+            delay = max(0.0, due - self._clock.monotonic())
+            self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
+
+    def _tick(self) -> None:
+        if not self.paused:
+            self._launch()
+        else:
+            self._schedule.skip(self._clock.monotonic())
+            self._arm()
+
+    def _launch(self) -> None:
+        now = self._clock.monotonic()
+        due = set(self._schedule.due(now))
+        for host in self.fleet.hosts:
+            if _HOST + host.name in due:
+                self._spawn(_HOST + host.name, self._poll_host(host))
+        for spec in self.fleet.endpoints:
+            if spec.name in due:
+                self._spawn(spec.name, self._poll(spec))
+        self._arm()
+
+    def _spawn(self, name: str, poll: Coroutine[Any, Any, bool]) -> None:
+        task = asyncio.get_running_loop().create_task(self._run(name, poll))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, name: str, poll: Coroutine[Any, Any, bool]) -> None:
+        ok = False
+        try:
+            ok = await poll
+        finally:
+            self._schedule.ended(name, self._clock.monotonic(), ok=ok)
+            self._arm()
+
+    async def _poll(self, spec: EndpointSpec) -> bool:
+        endpoint = self._endpoints.get(spec.name)
+        if endpoint is None:
+            endpoint = self._endpoints[spec.name] = self._open_endpoint(spec, self._clock)
+        reading = await endpoint.poll()
+        self._store.apply(spec.name, reading)
+        return reading.facts is not None
+
+    async def _poll_host(self, spec: HostSpec) -> bool:
+        host = self._hosts.get(spec.name)
+        if host is None:
+            host = self._hosts[spec.name] = self._open_host(spec, self._clock)
+        reading = await host.read()
+        self._store.apply_host(spec.name, reading)
+        return not reading.reason or bool(reading.gpus) or reading.cpu is not None

@@ -1,1 +1,1 @@
-"""The only code that imports httpx: bounded requests, failures in words, keys, and Prometheus text."""
+"""The only code that imports httpx: bounded requests, failures in words, keys by reference, Prometheus text."""

@@ -1,0 +1,48 @@
+"""Which fleet a command line means: --url, a fleet file, or what runs on this machine."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, replace
+
+from quarterdeck.config.fleet import FleetConfig
+from quarterdeck.model.fleet import Boundary
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The fleet to watch. ``discover``: it names no endpoint, so this machine is to be searched."""
+
+    fleet: FleetConfig
+    problems: tuple[str, ...] = ()
+    discover: bool = False
+
+
+def chosen(arguments: argparse.Namespace) -> Chosen:
+    """The fleet that is meant. Raises ConfigError for a --url that can't be used; a wrong file is in ``problems``."""
+    if arguments.url:
+        from quarterdeck.config.adhoc import adhoc
+
+        return Chosen(_with_this_host(adhoc(arguments.url)))
+    from quarterdeck.config.load import load
+
+    loaded = load(arguments.fleet)
+    return Chosen(loaded.config, tuple(map(str, loaded.problems)), discover=not loaded.config.endpoints and not loaded.problems)
+
+
+def _with_this_host(fleet: FleetConfig) -> FleetConfig:
+    """With this machine's GPUs, if any of the servers runs on it."""
+    if all(spec.boundary is not Boundary.LOCAL for spec in fleet.endpoints):
+        return fleet
+    from quarterdeck.engine.discovery import this_host
+
+    return replace(fleet, hosts=(this_host(),))
+
+
+async def searched(choice: Chosen) -> FleetConfig:
+    """The fleet, with this machine searched where nothing was named."""
+    if not choice.discover:
+        return choice.fleet
+    from quarterdeck.engine.discovery import discover, discovered_fleet
+
+    return discovered_fleet(choice.fleet, await discover())

@@ -1,0 +1,116 @@
+"""What can be typed. Durations are seconds, or as in fleet.toml ("500ms", "2s")."""
+
+from __future__ import annotations
+
+import argparse
+
+from quarterdeck import __version__
+
+_DESCRIPTION = "The ops console for the models you run yourself. Without a command it opens the console."
+_EPILOG = """\
+Without --fleet or --url it takes $QUARTERDECK_FLEET, ./fleet.toml, the fleet.toml of your config folder,
+or else whatever model servers it finds on this machine."""
+
+
+def _seconds(text: str) -> float:
+    from quarterdeck.config.units import duration
+
+    seconds = duration(float(text) if text.replace(".", "", 1).isdigit() else text)
+    if seconds is None:
+        raise argparse.ArgumentTypeError(f'expected seconds such as 2 or "500ms", got {text[:40]!r}')
+    if not 0.1 <= seconds <= 86_400:
+        raise argparse.ArgumentTypeError("must be between 0.1 s and one day")
+    return seconds
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """The arguments; ``command`` is the module of this package that runs them. Exits (code 2) on wrong usage."""
+    parser = _Parser(prog="quarterdeck", description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"quarterdeck {__version__}")
+    _add_fleet(parser, default=None)
+    parser.add_argument("--interval", type=_seconds, metavar="SECONDS", help="how often the console polls (default: 2)")
+    parser.add_argument("--theme", metavar="NAME", help="theme of the console")
+    parser.set_defaults(command="console", watch=None)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _status(commands)
+    _check(commands)
+    _config(commands)
+    _demo(commands)
+    return parser.parse_args(argv)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what was meant when a word is nearly right (Python before 3.14 doesn't)."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]  # it never returns, whatever argparse's stub says
+        self.exit(2, f"{self.prog}: {message}\nSee `{self.prog} --help`.\n")
+
+
+def _add_fleet(parser: argparse.ArgumentParser, default: object) -> None:
+    parser.add_argument("--fleet", metavar="FILE", default=default, help="the fleet.toml to use")
+    parser.add_argument(
+        "--url", metavar="URL", action="append", default=default, help="watch this server (repeatable); no file is read"
+    )
+
+
+def _command(commands: argparse._SubParsersAction[_Parser], name: str, text: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+    parser.set_defaults(command=name)
+    return parser
+
+
+def _status(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(commands, "status", "Print the state of the fleet once, as text or JSON.")
+    _add_fleet(parser, argparse.SUPPRESS)
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON document")
+    form.add_argument("--jsonl", action="store_true", help="one line of JSON per sample")
+    parser.add_argument("--watch", type=_seconds, metavar="SECONDS", help="again every so often, until interrupted")
+    pace = parser.add_mutually_exclusive_group()
+    pace.add_argument(
+        "--interval",
+        type=_seconds,
+        default=1.0,
+        metavar="SECONDS",
+        help="between the two samples that rates need (default: 1)",
+    )
+    pace.add_argument("--fast", action="store_true", help="one sample only; rates stay unknown")
+
+
+def _check(commands: argparse._SubParsersAction[_Parser]) -> None:
+    text = "Say in one line whether all is well. Exit code: 0 ok, 1 warning, 2 critical, 3 unknown."
+    parser = _command(commands, "check", text)
+    _add_fleet(parser, argparse.SUPPRESS)
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=10.0,
+        metavar="SECONDS",
+        help="answer within this, whatever hangs (default: 10)",
+    )
+
+
+def _config(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(commands, "config", "Check, show or begin a fleet.toml.")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
+    for name, text in (
+        ("check", "Say everything that is wrong with the file."),
+        ("show", "Print the configuration in force."),
+        ("init", "Write a commented file from what runs here; never overwrites."),
+        ("schema", "Print the JSON Schema of fleet.toml, for editors."),
+    ):
+        action = actions.add_parser(name, help=text, description=text, allow_abbrev=False)
+        if name in ("check", "show"):
+            _add_fleet(action, argparse.SUPPRESS)
+        if name == "show":
+            action.add_argument("--origin", action="store_true", help="with each value say where it comes from")
+        if name == "init":
+            action.add_argument("file", nargs="?", default="fleet.toml", metavar="FILE", help="default: ./fleet.toml")
+
+
+def _demo(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = _command(commands, "demo", "Open the console on a simulated fleet of real HTTP servers on this machine.")
+    parser.add_argument("--serve", action="store_true", help="run only the servers, and print a JSON line for each")
+    parser.add_argument("--seed", type=int, default=None, metavar="N", help="the same load again")
+    parser.add_argument("--calm", action="store_true", help="without the trouble")
+    parser.add_argument("--theme", metavar="NAME", default=argparse.SUPPRESS, help="theme of the console")

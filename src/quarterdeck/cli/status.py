@@ -1,0 +1,68 @@
+"""`quarterdeck status`: the snapshot once, or again and again."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from typing import Any
+
+from quarterdeck.cli.fleets import Chosen, chosen, searched
+from quarterdeck.config.fleet import FleetConfig
+from quarterdeck.engine.engine import Engine
+from quarterdeck.errors import ConfigError
+from quarterdeck.model.fleet import FleetSnapshot
+from quarterdeck.model.verdict import judged
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print; 0 whatever the fleet is like (that is what `check` is for), 2 where the fleet file is wrong."""
+    choice = chosen(arguments)
+    if choice.problems and not choice.fleet.endpoints:
+        raise ConfigError(choice.problems)
+    asyncio.run(_status(arguments, choice))
+    if choice.problems:
+        raise ConfigError(choice.problems, hint="Everything else in the file was used.")
+    return 0
+
+
+async def _status(arguments: argparse.Namespace, choice: Chosen) -> None:
+    fleet = await searched(choice)
+    if choice.discover and not fleet.endpoints:
+        from quarterdeck.engine.discovery import HOW_TO, LOOKED_FOR
+
+        sys.stderr.write(f"No model server found on this machine. Looked for {LOOKED_FOR}.\nTo watch one, {HOW_TO}.\n")
+    engine = Engine(fleet)
+    try:
+        await engine.once()
+        if not arguments.fast:
+            await asyncio.sleep(arguments.interval)
+            await engine.once()
+        _print(arguments, fleet, engine.snapshot())
+        while arguments.watch is not None:
+            await asyncio.sleep(arguments.watch)
+            await engine.once()
+            _print(arguments, fleet, engine.snapshot())
+    finally:
+        await engine.stop()
+
+
+def _print(arguments: argparse.Namespace, fleet: FleetConfig, snapshot: FleetSnapshot) -> None:
+    verdict = judged(snapshot, fleet.limits)
+    if arguments.json or arguments.jsonl:
+        from quarterdeck.report.json import document
+
+        text = _dumped(document(snapshot, verdict), indent=None if arguments.jsonl or arguments.watch else 2)
+    else:
+        from quarterdeck.report.text import render
+
+        text = render(snapshot, verdict)
+    sys.stdout.write(text)
+    if arguments.watch is not None and not (arguments.json or arguments.jsonl):
+        sys.stdout.write("\n")
+    sys.stdout.flush()
+
+
+def _dumped(document: dict[str, Any], indent: int | None) -> str:
+    return json.dumps(document, allow_nan=False, ensure_ascii=False, indent=indent) + "\n"

@@ -1,0 +1,253 @@
+"""The keys of fleet.toml, declared once: decoding, "did you mean", the schema, ``config init`` and ``config show`` read this.
+
+Defaults are those of the dataclasses in ``fleet.py``; a key whose field has none is required.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from quarterdeck.config.fleet import ENGINES, Auth, ConsoleSettings, EndpointSpec, HostSpec, Tls
+from quarterdeck.config.kinds import LONGEST_NAME, Choice, Count, Duration, Flag, Fraction, Number, Text
+from quarterdeck.config.reach import FilePath, GpuSource, Headers, HttpUrl, HttpWord, Variable, Words
+from quarterdeck.config.table import Key, Table
+from quarterdeck.model.fleet import Boundary
+from quarterdeck.model.limits import Limits
+
+_HOUR = 3600.0
+_DAY = 86400.0
+
+
+def _check_auth(given: Mapping[str, object], values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    named = [name for name in ("env", "file", "command") if name in given]
+    if len(named) != 1:
+        got = " and ".join(named) or "none of them"
+        yield "", f'expected exactly one of env, file and command, such as {{ env = "VLLM_API_KEY" }}, got {got}'
+
+
+def _check_tls(given: Mapping[str, object], values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    if "cert" in given and "key" not in given:
+        yield "cert", "needs tls.key, the file of its private key (the same file if that holds both)"
+    if "key" in given and "cert" not in given:
+        yield "key", "needs tls.cert, the client certificate it belongs to"
+    if "ca" in given and values.get("verify") is False:
+        yield "ca", "has no effect with tls.verify = false"
+
+
+def _check_endpoint(given: Mapping[str, object], values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    if "tls" in given and str(values.get("url", "")).startswith("http:"):
+        yield "tls", "has no effect on an http:// URL"
+
+
+_NAME = Text(f'a name such as "gpu-1" (1 to {LONGEST_NAME} printable characters)', longest=LONGEST_NAME)
+_POLL = Duration(0.5, _HOUR)
+_TIMEOUT = Duration(0.001, 10 * 60)
+_SPAN = Duration(0.5, 7 * _DAY)
+_ENGINE_ALIASES = {
+    "llama.cpp": "llamacpp",
+    "llama-cpp": "llamacpp",
+    "llama-server": "llamacpp",
+    "openai-compatible": "openai",
+}
+
+AUTH = Table(
+    "auth",
+    Auth,
+    "Where this endpoint's key is found; the key itself never stands in this file.",
+    'a table such as { env = "VLLM_API_KEY" } (a key never stands in this file)',
+    (
+        Key(
+            "env",
+            Variable(),
+            "Environment variable that holds the key.",
+            '"VLLM_API_KEY"',
+            ("variable", "env_var", "environment"),
+        ),
+        Key("file", FilePath(), "File that holds the key, on one line.", '"~/.secrets/vllm"', ("path", "key_file")),
+        Key(
+            "command",
+            Words(),
+            "Command that prints the key; run without a shell.",
+            '["pass", "show", "vllm"]',
+            ("cmd", "exec"),
+        ),
+        Key(
+            "header",
+            HttpWord('a header name such as "X-Api-Key"', longest=200),
+            "Header the key is sent in.",
+            '"Authorization"',
+        ),
+        Key(
+            "scheme",
+            HttpWord('one word such as "Bearer", or ""', longest=20, empty=True),
+            'Word before the key; "" sends the bare key.',
+            '"Bearer"',
+        ),
+    ),
+    _check_auth,
+)
+
+TLS = Table(
+    "tls",
+    Tls,
+    "How an https endpoint is verified, and for mTLS what it is shown.",
+    'a table such as { ca = "ca.pem" }',
+    (
+        Key(
+            "ca",
+            FilePath(),
+            "PEM file of the authority to trust instead of the system's.",
+            '"certs/ca.pem"',
+            ("cafile",),
+        ),
+        Key("cert", FilePath(), "PEM file of the client certificate (mTLS).", '"certs/client.pem"', ("certificate",)),
+        Key("key", FilePath(), "PEM file of the client certificate's private key.", '"certs/client.key"', ("keyfile",)),
+        Key(
+            "verify",
+            Flag(),
+            "false accepts any certificate: only for a test.",
+            "true",
+            ("insecure", "skip_verify", "verify_ssl"),
+        ),
+    ),
+    _check_tls,
+)
+
+CONSOLE = Table(
+    "console",
+    ConsoleSettings,
+    "The console itself.",
+    "a table: [console]",
+    (
+        Key("poll", _POLL, "Time between two polls of an endpoint or host.", '"2s"', ("interval", "refresh")),
+        Key(
+            "paint", Duration(0.05, 60), "Shortest time between two paints of the screen.", '"500ms"', ("fps", "frame")
+        ),
+        Key(
+            "theme",
+            Text('the name of a theme such as "quarterdeck-night"', longest=200),
+            "Colours.",
+            '"quarterdeck-night"',
+        ),
+        Key("read_only", Flag(), "true: look, never act.", "false", ("readonly",)),
+    ),
+)
+
+HOST = Table(
+    "host",
+    HostSpec,
+    "A machine whose GPUs are shown.",
+    "tables: [[host]]",
+    (
+        Key("name", _NAME, "Its name on the screen, and for an endpoint's host.", '"gpu-1"', ("id",)),
+        Key(
+            "gpus",
+            GpuSource(),
+            'How its GPUs are read: "local" (this machine), "none", or the URL of an exporter\'s metrics page.',
+            '"http://gpu-1:9400/metrics"',
+            ("gpu", "source", "url", "exporter", "metrics"),
+        ),
+        Key("poll", _POLL, "Time between two readings; unset: the console's.", '"5s"', ("interval",)),
+        Key("timeout", _TIMEOUT, "Longest wait for one reading.", '"2s"', ("deadline",)),
+    ),
+    repeated=True,
+)
+
+ENDPOINT = Table(
+    "endpoint",
+    EndpointSpec,
+    "A model server.",
+    "tables: [[endpoint]]",
+    (
+        Key("name", _NAME, "Its name on the screen and for commands; each only once.", '"vllm-a"', ("id", "label")),
+        Key(
+            "url",
+            HttpUrl(),
+            "Its address, without credentials or query.",
+            '"https://gpu-1:8000"',
+            ("address", "base_url", "endpoint", "server", "uri", "api_base"),
+        ),
+        Key(
+            "engine",
+            Choice(ENGINES, _ENGINE_ALIASES),
+            "What serves there: " + ", ".join(ENGINES) + '; "auto" asks the server.',
+            '"vllm"',
+            ("type", "kind", "backend", "provider"),
+        ),
+        Key("host", _NAME, "Name of the [[host]] it runs on.", '"gpu-1"', ("machine", "node")),
+        Key(
+            "boundary",
+            Choice(tuple(Boundary), make=Boundary),
+            "How far a prompt sent there travels: local, vpc or external; unset: told from the URL.",
+            '"vpc"',
+            ("zone", "scope"),
+        ),
+        Key(
+            "protected", Flag(), "true: actions that disturb it ask for more than a yes.", "true", ("protect", "locked")
+        ),
+        Key(
+            "poll",
+            _POLL,
+            "Time between two polls; unset: the console's, but 30 s where boundary is external.",
+            '"5s"',
+            ("interval", "refresh"),
+        ),
+        Key("timeout", _TIMEOUT, "Longest wait for a whole poll.", '"3s"', ("deadline",)),
+        Key("headers", Headers(), "Further request headers; no secrets.", '{ "X-Team" = "search" }', ("header",)),
+        Key(
+            "auth",
+            AUTH,
+            AUTH.doc,
+            '{ env = "VLLM_API_KEY" }',
+            ("api_key", "apikey", "key", "token", "password", "bearer", "authorization"),
+        ),
+        Key(
+            "tls",
+            TLS,
+            TLS.doc,
+            '{ ca = "certs/ca.pem", cert = "certs/client.pem", key = "certs/client.key" }',
+            ("ssl",),
+        ),
+        Key(
+            "proxy",
+            HttpUrl(proxy=True),
+            "HTTP proxy to reach it through; unset: none, whatever the environment says.",
+            '"http://proxy.internal:3128"',
+            ("http_proxy",),
+        ),
+    ),
+    _check_endpoint,
+    repeated=True,
+)
+
+_REQUESTS = Count(1)
+LIMITS = Table(
+    "limits",
+    Limits,
+    "From which numbers on an endpoint is not OK.",
+    "a table: [limits]",
+    (
+        Key("busy_waiting", _REQUESTS, "BUSY from this many waiting requests on.", "1"),
+        Key("busy_kv", Fraction(), "BUSY from this share of the KV cache on.", '"90%"'),
+        Key("stalled_after", _SPAN, "STALLED when requests run or wait and no token came for so long.", '"8s"'),
+        Key("stale_after", Number(1, 1000), "STALE when the last answer is older than this many polls.", "3"),
+        Key("down_after", _SPAN, "DOWN when a STALE endpoint has been silent for so long.", '"1m"'),
+        Key("restarted_for", _SPAN, "How long RESTARTED is shown.", '"1m"'),
+        Key("warn_waiting", _REQUESTS, "`quarterdeck check` warns from this many waiting requests on.", "20"),
+        Key("warn_kv", Fraction(), "`quarterdeck check` warns from this share of the KV cache on.", '"95%"'),
+    ),
+)
+
+TABLES = (CONSOLE, LIMITS, HOST, ENDPOINT)
+"""The top level of a fleet file, in the order it is written."""
+TABLE_ALIASES = {
+    "endpoints": "endpoint",
+    "server": "endpoint",
+    "servers": "endpoint",
+    "hosts": "host",
+    "node": "host",
+    "gpu": "host",
+    "settings": "console",
+    "thresholds": "limits",
+}
+"""What people write instead of a table's name."""

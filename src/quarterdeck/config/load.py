@@ -1,0 +1,204 @@
+"""Finds fleet.toml, reads it, and says what is wrong with it: never with an exception, and never without what can be used."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from quarterdeck.config.decode import Decoded, Document, decode
+from quarterdeck.config.fleet import ConsoleSettings, FleetConfig
+from quarterdeck.config.problem import Finding, Problem
+from quarterdeck.format import printable
+
+FILE_NAME = "fleet.toml"
+VARIABLE = "QUARTERDECK_FLEET"
+LARGEST_FILE = 1024 * 1024
+_LONGEST_MESSAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a fleet file gave."""
+
+    config: FleetConfig = field(default_factory=FleetConfig)
+    """All that can be used; the defaults where there is no file."""
+    problems: tuple[Problem, ...] = ()
+    """In the order of their lines. ``ConfigError(tuple(map(str, problems)))`` makes an exit of them."""
+    path: Path | None = None
+    """The file that was read or should have been; ``None`` where none was named and none found."""
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """Key path -> "fleet.toml:12" or "default"; empty unless asked for."""
+
+
+class _Candidate(NamedTuple):
+    """A place to look. ``named``: someone asked for this very file, so it has to be there."""
+
+    path: Path
+    named: bool
+    note: str = ""
+
+
+class _UnreadableError(Exception):
+    """The file gives no document."""
+
+    def __init__(self, message: str, line: int | None = None, column: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+        self.column = column
+
+
+def load(
+    file: str | Path | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    origins: bool = False,
+) -> Loaded:
+    """The fleet of ``file``, else of the first of ``places`` that exists. No key or file it refers to is opened.
+
+    ``environ``: default ``os.environ``. Never raises for what a file or a path may hold.
+    """
+    environ = os.environ if environ is None else environ
+    for candidate in _candidates(file, environ):
+        try:
+            source, foreign = _read(candidate)
+        except FileNotFoundError:
+            continue
+        except _UnreadableError as error:
+            return _unreadable(candidate.path, error)
+        return loads(source, candidate.path, origins=origins, foreign=foreign)
+    return Loaded()
+
+
+def places(file: str | Path | None = None, *, environ: Mapping[str, str] | None = None) -> tuple[Path, ...]:
+    """Where ``load`` looks, in its order: to say what was looked for."""
+    environ = os.environ if environ is None else environ
+    return tuple(candidate.path for candidate in _candidates(file, environ))
+
+
+def _candidates(file: str | Path | None, environ: Mapping[str, str]) -> Iterator[_Candidate]:
+    if file is not None:
+        yield _Candidate(_at_home(file), named=True)
+        return
+    if environ.get(VARIABLE):
+        yield _Candidate(_at_home(environ[VARIABLE]), named=True, note=f" (named by ${VARIABLE})")
+        return
+    yield _Candidate(Path(FILE_NAME), named=False)
+    import platformdirs
+
+    yield _Candidate(platformdirs.user_config_path("quarterdeck") / FILE_NAME, named=False)
+
+
+def _at_home(file: str | Path) -> Path:
+    return Path(os.path.expanduser(file))  # noqa: PTH111  Path.expanduser raises where there is no such user
+
+
+def _read(candidate: _Candidate) -> tuple[str, bool]:
+    """The text, and whether another user's. Raises FileNotFoundError only where the file need not be there."""
+    try:
+        with candidate.path.open("rb") as stream:
+            data = stream.read(LARGEST_FILE + 1)
+            owner = os.fstat(stream.fileno()).st_uid
+    except (FileNotFoundError, NotADirectoryError):
+        if not candidate.named:
+            raise FileNotFoundError from None
+        raise _UnreadableError(f"no such file{candidate.note}") from None
+    except IsADirectoryError:
+        raise _UnreadableError(f"is a folder, not a file{candidate.note}") from None
+    except (OSError, ValueError) as error:
+        words = (error.strerror if isinstance(error, OSError) else None) or "not a usable file name"
+        raise _UnreadableError(f"can't be read: {words.lower()}{candidate.note}") from None
+    if len(data) > LARGEST_FILE:
+        raise _UnreadableError(f"is larger than {LARGEST_FILE // 1024**2} MiB; a fleet file never is")
+    return _decoded(data), not candidate.named and owner not in (0, os.geteuid())
+
+
+def _decoded(data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise _UnreadableError(f"not UTF-8 text (byte 0x{data[error.start]:02x}); save it as UTF-8", line) from None
+
+
+def _parsed(source: str) -> Document:
+    import tomllib
+
+    try:
+        return tomllib.loads(source)
+    except tomllib.TOMLDecodeError as error:
+        raise _not_toml(str(error)) from None
+    except RecursionError:
+        raise _UnreadableError("not usable TOML: nested too deeply") from None
+    except ValueError:  # an integer of more digits than Python converts
+        raise _UnreadableError("not usable TOML: a number is too long") from None
+
+
+def _not_toml(message: str) -> _UnreadableError:
+    """tomllib ends its messages with "(at line 3, column 5)" or "(at end of document)"."""
+    import re
+
+    words = printable(message, _LONGEST_MESSAGE)
+    place = re.search(r" \(at line (\d+), column (\d+)\)$", words)
+    if place is None:
+        return _UnreadableError(f"not valid TOML: {words}")
+    return _UnreadableError(f"not valid TOML: {words[: place.start()]}", int(place[1]), int(place[2]))
+
+
+def _unreadable(path: Path, error: _UnreadableError) -> Loaded:
+    """Nothing is known, so nothing may be done either: read-only."""
+    config = FleetConfig(console=ConsoleSettings(read_only=True), source=path)
+    problem = Problem(_shown(path), error.message, line=error.line, column=error.column)
+    return Loaded(config, (problem,), path)
+
+
+def loads(source: str, path: Path, *, origins: bool = False, foreign: bool = False) -> Loaded:
+    """The fleet of a file's text. ``path`` is what messages call it and where relative paths start; it isn't opened.
+
+    ``foreign``: nobody named the file and another user owns it, so its endpoints get no keys.
+    """
+    try:
+        document = _parsed(source)
+    except _UnreadableError as error:
+        return _unreadable(path, error)
+    decoded = decode(document, path.absolute().parent)
+    if foreign:
+        decoded = _without_keys(decoded, document, path)
+    config = replace(decoded.config, source=path)
+    if not (origins or decoded.findings):
+        return Loaded(config, path=path)
+    from quarterdeck.config.locate import line_map
+    from quarterdeck.config.origins import origins_of, problems_of
+
+    lines = line_map(source)
+    problems = problems_of(decoded.findings, document, _shown(path), lines)
+    known = origins_of(config, document, decoded.findings, _shown(path), lines) if origins else {}
+    return Loaded(config, problems, path, known)
+
+
+def _without_keys(decoded: Decoded, document: Document, path: Path) -> Decoded:
+    """Endpoints with a key left out: the file was only found here, and another user wrote it.
+
+    It could send this user's keys anywhere, or run a command as this user, by lying in a shared folder.
+    """
+    written = document.get("endpoint")
+    names = (
+        [entry.get("name") if isinstance(entry, dict) else None for entry in written]
+        if isinstance(written, list)
+        else []
+    )
+    trusted = tuple(spec for spec in decoded.config.endpoints if spec.auth is None)
+    message = f"this file belongs to another user; to let it use your keys, name it: --fleet {_shown(path)}"
+    refused = tuple(
+        Finding(("endpoint", names.index(spec.name), "auth"), message)
+        for spec in decoded.config.endpoints
+        if spec.auth is not None
+    )
+    return Decoded(replace(decoded.config, endpoints=trusted), (*decoded.findings, *refused))
+
+
+def _shown(path: Path) -> str:
+    return printable(str(path), _LONGEST_MESSAGE)

@@ -1,0 +1,118 @@
+"""Findings and values with the lines they come from. Only imported when a line is asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from quarterdeck.config.fleet import EndpointSpec, FleetConfig, HostSpec
+from quarterdeck.config.keys import CONSOLE, ENDPOINT, HOST, LIMITS
+from quarterdeck.config.locate import line_of
+from quarterdeck.config.problem import LONGEST_ECHO, Finding, KeyPath, Problem, shown
+from quarterdeck.config.table import Table
+from quarterdeck.format import printable
+
+Document = Mapping[str, object]
+Lines = dict[KeyPath, int]
+
+DEFAULT = "default"
+SAFEGUARD = "on until the problems in the file are gone"
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def problems_of(findings: Sequence[Finding], document: Document, file: str, lines: Lines) -> tuple[Problem, ...]:
+    """The findings as finished problems, in the order of their lines."""
+    problems = [_problem(finding, document, file, lines) for finding in findings]
+    return tuple(sorted(problems, key=lambda problem: problem.line or 0))
+
+
+def _problem(finding: Finding, document: Document, file: str, lines: Lines) -> Problem:
+    message = finding.message
+    first = line_of(lines, finding.first) if finding.first else None
+    if first is not None:
+        message += f"; first in line {first}"
+    return Problem(file, message, label(finding.path, document), line_of(lines, finding.path))
+
+
+def label(path: KeyPath, document: Document) -> str:
+    """``console.poll``; ``endpoint "vllm-a": auth.env``; ``endpoint 2: name`` where the name can't be told."""
+    if len(path) < 2 or not isinstance(path[1], int):
+        return dotted(path)
+    entry = f"{path[0]} {_name(path, document) or path[1] + 1}"
+    return f"{entry}: {dotted(path[2:])}" if len(path) > 2 else entry
+
+
+def dotted(path: KeyPath) -> str:
+    """The path as TOML writes it, clipped and printable."""
+    parts = (str(part) for part in path)
+    return ".".join(
+        part[:LONGEST_ECHO] if _BARE.fullmatch(part) else f'"{printable(part, LONGEST_ECHO)}"' for part in parts
+    )
+
+
+def _name(path: KeyPath, document: Document) -> str | None:
+    table = document.get(str(path[0]))
+    entry = table[path[1]] if isinstance(table, list) and isinstance(path[1], int) and path[1] < len(table) else None
+    name = entry.get("name") if isinstance(entry, dict) else None
+    usable = isinstance(name, str) and name.strip() and name.isprintable()
+    return shown(name) if usable else None
+
+
+def origins_of(
+    config: FleetConfig, document: Document, findings: Sequence[Finding], file: str, lines: Lines
+) -> dict[str, str]:
+    """Key path (``endpoint.vllm-a.url``) -> "fleet.toml:12" or "default", for every key of what is used."""
+    refused = {finding.path for finding in findings}
+
+    def written(path: KeyPath) -> str:
+        line = lines.get(path)
+        return DEFAULT if line is None or path in refused else f"{file}:{line}"
+
+    found: dict[str, str] = {}
+    for table in (CONSOLE, LIMITS):
+        found.update({dotted(path): written(path) for path in _paths(table, (table.name,))})
+    for table, specs in ((HOST, config.hosts), (ENDPOINT, config.endpoints)):
+        indexes = _indexes(document, table)
+        for spec in specs:
+            here = (table.name, indexes[spec.name])
+            for path in _paths(table, ()):
+                found[dotted((table.name, spec.name, *path))] = written((*here, *path))
+    console = document.get("console")
+    if config.console.read_only and not (isinstance(console, dict) and console.get("read_only") is True):
+        found["console.read_only"] = SAFEGUARD
+    return found
+
+
+def adhoc_origins(config: FleetConfig, source: str = "--url") -> dict[str, str]:
+    """Origins where the endpoints' names and URLs come from the command line or from discovery, and nothing else is set."""
+    found = {dotted(path): DEFAULT for table in (CONSOLE, LIMITS) for path in _paths(table, (table.name,))}
+    specs: tuple[tuple[Table, tuple[HostSpec | EndpointSpec, ...]], ...] = (
+        (HOST, config.hosts),
+        (ENDPOINT, config.endpoints),
+    )
+    for table, entries in specs:
+        for spec in entries:
+            for path in _paths(table, ()):
+                given = path in (("name",), ("url",))
+                found[dotted((table.name, spec.name, *path))] = source if given else DEFAULT
+    return found
+
+
+def _paths(table: Table, path: KeyPath) -> Iterator[KeyPath]:
+    """Every key of a table, those of tables inside it too."""
+    for key in table.keys:
+        if isinstance(key.kind, Table):
+            yield from _paths(key.kind, (*path, key.name))
+        else:
+            yield (*path, key.name)
+
+
+def _indexes(document: Document, table: Table) -> dict[str, int]:
+    """Which entry a name belongs to: the first that has it, as in ``decode``."""
+    written = document.get(table.name)
+    found: dict[str, int] = {}
+    for index, entry in enumerate(written if isinstance(written, list) else ()):
+        name = entry.get("name") if isinstance(entry, dict) else None
+        if isinstance(name, str):
+            found.setdefault(name, index)
+    return found

@@ -1,0 +1,166 @@
+"""Values by which a server is reached: URLs, headers, files, and where a key is found. What may be a secret is not echoed."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from quarterdeck.config.kinds import NO_CONTROL_PATTERN, JsonSchema, Kind, toml_string
+from quarterdeck.config.problem import BadValueError, KeyPath, shown, sort_of
+from quarterdeck.config.urls import URL_EXPECTED, URL_PATTERN, http_url
+
+_WORD_OF_HTTP = r"[!#$%&'*+.^_`|~0-9A-Za-z-]"  # a "token" of RFC 9110, section 5.6.2
+_VARIABLE_PATTERN = "^[A-Za-z_][A-Za-z0-9_]*$"
+_LIKE_A_KEY = r"(?:sk|pk|hf|gsk|ghp|xai|nvapi|r8|glpat)[_-]\w{16,}|-----BEGIN "
+_TELLTALE_NAME = (
+    r"(?<![a-z])(?:auth|authentication|authorization|apikey|bearer|cookie|credentials?|jwt|key|passwd|password|secret|session"
+    r"|signature|token)(?![a-z])"
+)
+_TELLTALE_VALUE = r"(?i)(?:bearer|basic|digest|negotiate)\s|sk-"
+
+
+class HttpWord(Kind):
+    """A word of HTTP: a header's name, an auth scheme. What isn't one may hold the key, so it is not echoed."""
+
+    def __init__(self, expected: str, *, longest: int, empty: bool = False) -> None:
+        self.expected = expected
+        self._longest = longest
+        self._empty = empty
+
+    def read(self, value: object, base: Path) -> str:
+        if self._empty and value == "":
+            return ""
+        if not isinstance(value, str) or len(value) > self._longest or not re.fullmatch(f"{_WORD_OF_HTTP}+", value):
+            raise self.wrong(value, hidden=True)
+        return value
+
+    def schema(self) -> JsonSchema:
+        pattern = f"^{_WORD_OF_HTTP}*$" if self._empty else f"^{_WORD_OF_HTTP}+$"
+        return {"type": "string", "maxLength": self._longest, "pattern": pattern}
+
+
+class Variable(Kind):
+    """The name of an environment variable. What isn't one may be the key itself, so it is not echoed."""
+
+    expected = 'the name of an environment variable such as "VLLM_API_KEY" (its name, not its value)'
+
+    def read(self, value: object, base: Path) -> str:
+        if not isinstance(value, str) or not re.fullmatch(_VARIABLE_PATTERN[1:-1], value):
+            raise self.wrong(value, hidden=True)
+        if len(value) > 200 or re.match(_LIKE_A_KEY, value):
+            raise self.wrong(value, hidden=True)
+        return value
+
+    def schema(self) -> JsonSchema:
+        return {"type": "string", "maxLength": 200, "pattern": _VARIABLE_PATTERN}
+
+
+class HttpUrl(Kind):
+    """An http(s) URL without credentials, query or trailing slash."""
+
+    expected = URL_EXPECTED
+
+    def __init__(self, *, proxy: bool = False) -> None:
+        self._proxy = proxy
+
+    def read(self, value: object, base: Path) -> str:
+        return str(http_url(value, proxy=self._proxy))
+
+    def schema(self) -> JsonSchema:
+        return {"type": "string", "pattern": URL_PATTERN}
+
+
+class GpuSource(Kind):
+    """How a host's GPUs are read."""
+
+    expected = '"local", "none" or the URL of an exporter such as "http://gpu-1:9400/metrics"'
+
+    def read(self, value: object, base: Path) -> str:
+        if value in ("local", "none"):
+            return str(value)
+        if not isinstance(value, str) or "://" not in value:
+            raise self.wrong(value, hidden=isinstance(value, str) and any(mark in value for mark in "@?#"))
+        return str(http_url(value))
+
+    def schema(self) -> JsonSchema:
+        return {"anyOf": [{"enum": ["local", "none"]}, {"type": "string", "pattern": URL_PATTERN}]}
+
+
+class FilePath(Kind):
+    """A path: ``~`` is expanded, a relative one is relative to the fleet file."""
+
+    expected = "the path of a file"
+
+    def read(self, value: object, base: Path) -> Path:
+        if not isinstance(value, str) or re.match(_LIKE_A_KEY, value.lstrip()):
+            raise self.wrong(value, hidden=True)
+        if not value.isprintable() or not value.strip():
+            raise self.wrong(value)
+        return base / os.path.expanduser(value)  # noqa: PTH111  Path.expanduser raises where there is no such user
+
+    def schema(self) -> JsonSchema:
+        return {"type": "string", "minLength": 1, "pattern": NO_CONTROL_PATTERN}
+
+
+class Words(Kind):
+    """A command with its arguments; no shell reads it. Arguments may be secret, so they are not echoed."""
+
+    expected = 'a list of strings such as ["pass", "show", "vllm"]'
+
+    def read(self, value: object, base: Path) -> tuple[str, ...]:
+        if not isinstance(value, list) or not value or not all(isinstance(word, str) for word in value):
+            raise self.wrong(value, hidden=True)
+        if not value[0].strip() or any("\0" in word for word in value):
+            raise self.wrong(value, hidden=True)
+        return tuple(value)
+
+    def schema(self) -> JsonSchema:
+        return {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": r"^[^\u0000]*$"}}
+
+    def toml(self, value: object) -> str:
+        words = value if isinstance(value, tuple) else ()
+        return "[" + ", ".join(toml_string(word) for word in words) + "]"
+
+
+class Headers(Kind):
+    """Extra request headers; those that carry secrets are refused in favour of auth. Values are never echoed."""
+
+    expected = 'a table of strings such as { "X-Team" = "search" }'
+
+    def read(self, value: object, base: Path) -> Mapping[str, str]:
+        if not isinstance(value, dict):
+            raise self.wrong(value, hidden=True)
+        problems = [((name,), message) for name, text in value.items() if (message := _header_problem(name, text))]
+        if problems:
+            parts: list[tuple[KeyPath, str]] = list(problems)
+            raise BadValueError("", *parts)
+        return dict(value)
+
+    def schema(self) -> JsonSchema:
+        names = {"pattern": f"^{_WORD_OF_HTTP}+$", "maxLength": 200}
+        return {
+            "type": "object",
+            "propertyNames": names,
+            "additionalProperties": {"type": "string", "pattern": "^[ -~]*$"},
+        }
+
+    def toml(self, value: object) -> str:
+        pairs = value.items() if isinstance(value, Mapping) else ()
+        inside = ", ".join(f"{toml_string(name)} = {toml_string(text)}" for name, text in pairs)
+        return f"{{ {inside} }}" if inside else "{}"
+
+
+def _header_problem(name: str, text: object) -> str:
+    if not re.fullmatch(f"{_WORD_OF_HTTP}+", name) or len(name) > 200:
+        return "not a header name"
+    if re.search(_TELLTALE_NAME, name.lower()):
+        return f"a header that carries a secret; use auth = {{ env = ..., header = {shown(name)} }}"
+    if not isinstance(text, str):
+        return f"expected a string, got {sort_of(text)}"
+    if not text.isascii() or not text.isprintable() or len(text) > 4000:
+        return "expected one line of plain ASCII"
+    if re.match(_TELLTALE_VALUE, text):
+        return "the value looks like a secret; use auth = { env = ... }"
+    return ""

@@ -1,0 +1,51 @@
+"""The configuration in force as text (``quarterdeck config show``): TOML that ``load`` takes back.
+
+Keys appear as what they are in the configuration, references, so nothing in here is secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from quarterdeck.config.fleet import FleetConfig
+from quarterdeck.config.keys import CONSOLE, ENDPOINT, HOST, LIMITS
+from quarterdeck.config.origins import dotted
+from quarterdeck.config.problem import KeyPath
+from quarterdeck.config.table import Table
+
+_Row = tuple[KeyPath, str]
+
+
+def render_config(config: FleetConfig, origins: Mapping[str, str] | None = None) -> str:
+    """Every value in force, one a line; with ``origins`` (``Loaded.origins``) each says where it comes from."""
+    lines: list[str] = []
+    for table, settings in ((CONSOLE, config.console), (LIMITS, config.limits)):
+        lines += ["", f"[{table.name}]", *_block(table, settings, (table.name,), origins)]
+    for host in config.hosts:
+        lines += ["", "[[host]]", *_block(HOST, host, ("host", host.name), origins)]
+    for endpoint in config.endpoints:
+        lines += ["", "[[endpoint]]", *_block(ENDPOINT, endpoint, ("endpoint", endpoint.name), origins)]
+    return "\n".join(lines[1:]) + "\n"
+
+
+def _block(table: Table, settings: object, path: KeyPath, origins: Mapping[str, str] | None) -> list[str]:
+    rows = list(_rows(table, settings))
+    texts = [f"{dotted(inside)} = {value}" for inside, value in rows]
+    if origins is None:
+        return texts
+    width = min(60, max(len(text) for text in texts))
+    sources = (origins.get(dotted((*path, *inside)), "default") for inside, _ in rows)
+    return [f"{text:<{width}}  # {source}" for text, source in zip(texts, sources, strict=True)]
+
+
+def _rows(table: Table, settings: object) -> Iterator[_Row]:
+    """Key and TOML of each value that is set; tables inside only where they differ from what they are by default."""
+    defaults = table.defaults()
+    for key in table.keys:
+        value = getattr(settings, key.name)
+        unset = value is None or value == {}
+        if isinstance(key.kind, Table):
+            if not unset and value != defaults.get(key.name):
+                yield from (((key.name, *inside), text) for inside, text in _rows(key.kind, value))
+        elif not unset:
+            yield (key.name,), key.kind.toml(value)

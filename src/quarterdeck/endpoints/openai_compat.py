@@ -1,0 +1,39 @@
+"""Any OpenAI-compatible server: whether it answers, and with which models. Nothing is asked that could cost money.
+
+Source: GET {base}/models, where base is the URL as given if it has a path (https://api.example.com/openai/v1), else its /v1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from quarterdeck.endpoints.base import openai_models
+from quarterdeck.model.reading import Facts, ModelState
+from quarterdeck.wire.failure import foreign
+from quarterdeck.wire.http import Fetch
+
+NO_LOAD = "running, waiting and tok/s are unknown: the OpenAI interface has no load numbers"
+
+
+def models_path(url: str) -> str:
+    """Where the model list is, below ``url``."""
+    return "/models" if urlsplit(url).path.strip("/") else "/v1/models"
+
+
+class OpenAICompatible:
+    """One OpenAI-compatible server; ``label`` is shown as its engine (litellm, lmstudio … where a fingerprint told)."""
+
+    def __init__(self, fetch: Fetch, monotonic: Callable[[], float], label: str = "openai") -> None:
+        del monotonic
+        self._fetch = fetch
+        self._label = label
+        self._path = models_path(fetch.target.url)
+
+    async def read(self) -> Facts:
+        """The models it lists."""
+        answer = await self._fetch.get(self._path)
+        models = openai_models(answer.body, ModelState.SERVED)
+        if models is None:
+            raise foreign("an OpenAI-compatible server")
+        return Facts(self._label, models=models, notes=(NO_LOAD,))

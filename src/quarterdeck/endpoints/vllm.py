@@ -1,0 +1,117 @@
+"""vLLM, by its metrics page; names of every version since 0.6 are understood.
+
+Sources: GET /metrics (open even with --api-key), /v1/models (identity, key check), /version, /health.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from urllib.parse import quote
+
+from quarterdeck.endpoints.base import Cadence, Partly, first_owner, openai_models, unauthorised
+from quarterdeck.endpoints.metric_map import EnginePages, MetricMap
+from quarterdeck.model.reading import Facts, ModelReading, ModelState
+from quarterdeck.wire.body import mapping, text
+from quarterdeck.wire.failure import Failure, foreign
+from quarterdeck.wire.http import Answer, Fetch
+from quarterdeck.wire.prometheus import Page, PageReader
+
+SLEEP = "vllm:engine_sleep_state"
+METRICS = MetricMap(
+    {
+        "running": ("vllm:num_requests_running",),
+        "waiting": ("vllm:num_requests_waiting",),
+        "kv_used": ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"),
+        "generation_tokens": ("vllm:generation_tokens_total", "vllm:generation_tokens"),
+        "prompt_tokens": ("vllm:prompt_tokens_total", "vllm:prompt_tokens"),
+        "started": ("vllm:generation_tokens_created", "vllm:generation_tokens_total_created"),
+        "ttft": ("vllm:time_to_first_token_seconds_bucket",),
+        "itl": ("vllm:inter_token_latency_seconds_bucket", "vllm:time_per_output_token_seconds_bucket"),
+    },
+    engine_label="engine",
+)
+NO_STATS = (
+    "no load numbers: the server runs with --disable-log-stats; start it without to see requests, tokens and KV cache"
+)
+
+
+class Vllm:
+    """One vLLM server (all its data-parallel engines behind one port)."""
+
+    def __init__(self, fetch: Fetch, monotonic: Callable[[], float]) -> None:
+        self._fetch = fetch
+        self._reader = PageReader(METRICS.wanted | {SLEEP})
+        self._pages = EnginePages(METRICS)
+        self._narrow: str | None = None
+        self._may_narrow = True
+        self._identity_due = Cadence(monotonic)
+        self._identity = Facts("vllm")
+        self._refusal: Failure | None = None
+        self._owner: str | None = None
+
+    async def read(self) -> Facts:
+        """Load from /metrics at every poll, identity every 15 s."""
+        page = await self._page()
+        engines = self._pages.engines(page)
+        if self._identity_due.due():
+            try:
+                await self._identify()
+            except Failure:
+                self._identity_due.again()
+                raise
+            if not engines and self._owner not in (None, "vllm"):
+                raise foreign("vLLM", f"models are owned by {self._owner}")
+        if not engines and self._identity.version is None and self._owner != "vllm":
+            raise foreign("vLLM")
+        facts = self._facts(page, replace(self._identity, engines=engines, notes=() if engines else (NO_STATS,)))
+        if self._refusal is not None:
+            raise Partly(self._refusal, facts)
+        return facts
+
+    async def _page(self) -> Page:
+        """The metrics page, narrowed by ``name[]`` to what is shown once it is known what the server has.
+
+        A server with several API processes answers a narrowed request with an empty page: it is asked for the whole one again.
+        """
+        answer = await self._fetch.optional("/metrics" + (self._narrow or ""))
+        page = self._reader.read(answer.body if answer else b"")
+        if self._narrow is None:
+            if page.layout.series and self._may_narrow:
+                names = sorted({series.name for series in page.layout.series})
+                self._narrow = "?" + "&".join(f"name%5B%5D={quote(name)}" for name in names)
+        elif not page.layout.series:
+            self._narrow, self._may_narrow = None, False
+            answer = await self._fetch.optional("/metrics")
+            page = self._reader.read(answer.body if answer else b"")
+        return page
+
+    async def _identify(self) -> None:
+        version = await self._fetch.optional("/version")
+        self._refusal = None
+        models: tuple[ModelReading, ...] = ()
+        try:
+            listing = await self._fetch.optional("/v1/models")
+        except Failure as failure:
+            if not unauthorised(failure):
+                raise
+            self._refusal = failure
+        else:
+            models = self._models(listing)
+        number = text(mapping(version.json()).get("version")) if version else None
+        self._identity = Facts("vllm", version=number, models=models)
+
+    def _models(self, listing: Answer | None) -> tuple[ModelReading, ...]:
+        if listing is None:
+            return ()
+        self._owner = first_owner(listing.body)
+        return openai_models(listing.body, ModelState.LOADED) or ()
+
+    def _facts(self, page: Page, facts: Facts) -> Facts:
+        sleeping = any(
+            value == 1 and series.name == SLEEP and series.labels.get("sleep_state") != "awake"
+            for series, value in zip(page.layout.series, page.values, strict=True)
+        )
+        if not sleeping:
+            return facts
+        return replace(facts, sleeping=True, models=tuple(replace(m, state=ModelState.SLEEPING) for m in facts.models))

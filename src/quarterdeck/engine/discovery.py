@@ -1,0 +1,150 @@
+"""Finds the model servers of this machine: loopback only, in parallel, inside a second, with harmless requests."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from quarterdeck.config.fleet import EndpointSpec, FleetConfig, HostSpec
+from quarterdeck.model.fleet import Boundary
+from quarterdeck.model.reading import Outcome
+
+WITHIN_S = 1.0
+CONNECT_S = 0.3
+PORTS = (11434, *range(8000, 8016), 8080, 30000, 1234, 4000)
+LOOKED_FOR = "Ollama (OLLAMA_HOST, 11434), vLLM (8000–8015), llama.cpp and llama-swap (8080), SGLang (30000), LM Studio (1234), LiteLLM (4000)"
+HOW_TO = (
+    "point at a server with `quarterdeck --url http://HOST:PORT`, or write a fleet.toml with `quarterdeck config init`"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A place to look at."""
+
+    host: str
+    port: int
+    scheme: str = "http"
+    path: str = ""
+
+    @property
+    def url(self) -> str:
+        """As in fleet.toml."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """What was found, and what answered without being recognised (a line each)."""
+
+    endpoints: tuple[EndpointSpec, ...] = ()
+    puzzles: tuple[str, ...] = ()
+
+
+def this_host() -> HostSpec:
+    """This machine, GPUs by NVML."""
+    return HostSpec(socket.gethostname().partition(".")[0] or "localhost", "local")
+
+
+def candidates(environ: Mapping[str, str]) -> tuple[Candidate, ...]:
+    """Where to look, OLLAMA_HOST first."""
+    local = tuple(Candidate("127.0.0.1", port) for port in PORTS)
+    told = ollama_host(environ.get("OLLAMA_HOST", ""))
+    if told is None or told in local:
+        return local
+    return (told, *local)
+
+
+def ollama_host(value: str) -> Candidate | None:
+    """OLLAMA_HOST in any of its forms (host, host:port, :port, URL); bind-all addresses become loopback. ``None`` if unusable."""
+    value = value.strip().strip("\"'").rstrip("/")
+    if not value:
+        return None
+    scheme, separator, rest = value.partition("://")
+    if not separator:
+        scheme, rest = "http", value
+    if scheme not in ("http", "https"):
+        return None
+    try:
+        parts = urlsplit(f"{scheme}://{rest}")
+        host, port = parts.hostname or "127.0.0.1", parts.port
+    except ValueError:
+        return None
+    if port is None:
+        port = {"http": 80, "https": 443}[scheme] if separator else 11434
+    if host in ("0.0.0.0", "::", "localhost"):  # noqa: S104  (a bind address, which a client turns into loopback)
+        host = "127.0.0.1"
+    return Candidate(host, port, scheme, parts.path)
+
+
+async def discover(environ: Mapping[str, str] | None = None, within: float = WITHIN_S) -> Discovery:
+    """Look everywhere at once. Never raises; what does not answer in time is not there."""
+    places = candidates(os.environ if environ is None else environ)
+    tasks = [asyncio.create_task(_look(place)) for place in places]
+    done, late = await asyncio.wait(tasks, timeout=within)
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*late, return_exceptions=True)
+    results = [task.result() for task in tasks if task in done and task.exception() is None]
+    host = this_host().name
+    found: list[EndpointSpec] = []
+    for spec in (result for result in results if isinstance(result, EndpointSpec)):
+        is_local = spec.boundary is Boundary.LOCAL
+        found.append(replace(spec, name=_free_name(spec, found), host=host if is_local else None))
+    return Discovery(tuple(found), tuple(result for result in results if isinstance(result, str)))
+
+
+def discovered_fleet(fleet: FleetConfig, discovery: Discovery) -> FleetConfig:
+    """``fleet`` (settings without endpoints) with what was found and this machine."""
+    return replace(fleet, endpoints=discovery.endpoints, hosts=fleet.hosts or (this_host(),))
+
+
+async def _look(place: Candidate) -> EndpointSpec | str | None:
+    """The endpoint at ``place``, a line about something puzzling, or ``None`` where nothing answers."""
+    if not await _listens(place):
+        return None
+    from quarterdeck.endpoints.fingerprint import fingerprint
+    from quarterdeck.wire.failure import Failure
+    from quarterdeck.wire.http import Fetch, Target
+
+    fetch = Fetch(Target(place.url, timeout=WITHIN_S))
+    try:
+        engine = await fingerprint(fetch)
+    except Failure as failure:
+        if failure.outcome is Outcome.LOADING:
+            return _spec(place, "llamacpp", "llamacpp")
+        if failure.outcome is Outcome.AUTH:
+            return f"{place.url} answers but wants a key: add it to fleet.toml as an [[endpoint]] with auth"
+        return f"{place.url}: {failure.reason}" if failure.outcome is Outcome.FOREIGN else None
+    finally:
+        await fetch.close()
+    return _spec(place, engine, engine if engine in ("ollama", "vllm", "llamacpp", "sglang") else "auto")
+
+
+def _spec(place: Candidate, label: str, engine: str) -> EndpointSpec:
+    local = place.host.startswith("127.") or place.host == "::1"
+    return EndpointSpec(label, place.url, engine=engine, boundary=Boundary.LOCAL if local else Boundary.VPC)
+
+
+def _free_name(spec: EndpointSpec, taken: list[EndpointSpec]) -> str:
+    """The engine's name, with its port where two of a kind run."""
+    names = {other.name for other in taken}
+    if spec.name not in names:
+        return spec.name
+    return f"{spec.name}-{urlsplit(spec.url).port}"
+
+
+async def _listens(place: Candidate) -> bool:
+    """A connection costs a closed port nothing and spares it an HTTP client."""
+    try:
+        async with asyncio.timeout(CONNECT_S):
+            _, writer = await asyncio.open_connection(place.host, place.port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True

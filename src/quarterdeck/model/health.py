@@ -1,0 +1,187 @@
+"""What state an endpoint is in: pure functions from what was known and what a poll found. docs/states.md is the same as a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from quarterdeck.model.fleet import State
+from quarterdeck.model.limits import Limits
+from quarterdeck.model.rates import EngineRates, Sample, engine_rates, merged, quantile, restarted, token_marks, total
+from quarterdeck.model.reading import Facts, Histogram, ModelState, Outcome, Reading
+
+KV_LEAVE = 0.05
+"""BUSY by KV cache ends this far below the limit at which it began."""
+CALM_POLLS = 2
+"""BUSY ends after so many polls in a row without a reason for it."""
+WINDOW_S = 60.0
+"""Percentiles cover the last minute …"""
+MARK_EVERY_S = 10.0
+"""… in steps of this."""
+HISTORY = 120
+"""Polls kept of tok/s."""
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyMark:
+    """Latency histograms over all engines at one moment: where a window of percentiles may begin."""
+
+    at: float
+    ttft: Histogram | None
+    itl: Histogram | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Memory:
+    """All that is remembered of one endpoint from poll to poll. Times are monotonic seconds."""
+
+    state: State | None = None
+    reason: str = ""
+    since: float | None = None
+    good: Reading | None = None
+    """The last reading whose facts are complete; its numbers are shown until better ones come."""
+    unbroken: bool = False
+    """Whether the poll before was a good one too (a rate over an outage would be an average of nothing)."""
+    rates: dict[str, EngineRates] | None = None
+    generation_tps: float | None = None
+    prompt_tps: float | None = None
+    ttft_p95_s: float | None = None
+    itl_p95_s: float | None = None
+    marks: tuple[LatencyMark, ...] = ()
+    moved_at: float | None = None
+    """When a token counter last moved, or nothing was to be done."""
+    restarted_at: float | None = None
+    calm_polls: int = 0
+    failures: int = 0
+    """Polls in a row that brought no facts."""
+    tps_history: tuple[float | None, ...] = ()
+
+
+NOTHING_KNOWN = Memory()
+
+
+def remember(memory: Memory, reading: Reading, limits: Limits) -> Memory:
+    """What is known after ``reading``."""
+    if reading.facts is not None:
+        memory = _measured(memory, reading, reading.facts, limits)
+    else:
+        history = (*memory.tps_history[-HISTORY + 1 :], None)
+        memory = replace(memory, unbroken=False, failures=memory.failures + 1, tps_history=history)
+    state, reason, since = _concluded(memory, reading, limits)
+    if state is None:
+        return memory
+    began = memory.since if state is memory.state and memory.since is not None else since
+    return replace(memory, state=state, reason=reason, since=began)
+
+
+def settled(memory: Memory, now: float, interval: float, limits: Limits) -> tuple[State | None, str, float | None]:
+    """State, reason and since-when at ``now``: what was good is STALE, then DOWN, when nothing new came for too long."""
+    good = memory.good
+    if good is None or memory.state in (None, State.DOWN, State.LOADING, State.AUTH):
+        return memory.state, memory.reason, memory.since
+    silent = now - good.at
+    if silent <= max(limits.stale_after * interval, interval + 1.0):
+        return memory.state, memory.reason, memory.since
+    last = memory.reason if memory.failures else "not polled"
+    if silent > max(limits.down_after, limits.stale_after * interval) and memory.failures:
+        return State.DOWN, last, good.at
+    return State.STALE, last, good.at
+
+
+def _measured(memory: Memory, reading: Reading, facts: Facts, limits: Limits) -> Memory:
+    """The numbers of a reading with facts: rates, percentiles, movement, restarts."""
+    new = Sample(reading.at, facts.engines)
+    old = (
+        Sample(memory.good.at, memory.good.facts.engines)
+        if memory.good is not None and memory.good.facts is not None
+        else None
+    )
+    again = old is not None and restarted(old, new)
+    rates = engine_rates(old if memory.unbroken else None, new)
+    tps = total([rate.generation_tps for rate in rates.values()])
+    mark = LatencyMark(reading.at, merged([e.ttft for e in facts.engines]), merged([e.itl for e in facts.engines]))
+    marks = () if again else tuple(m for m in memory.marks if mark.at - m.at <= WINDOW_S)
+    first = marks[0] if marks else None
+    if not marks or mark.at - marks[-1].at >= MARK_EVERY_S:
+        marks = (*marks, mark)
+    busy = _is_busy(memory, facts, limits) != ""
+    return replace(
+        memory,
+        good=reading,
+        unbroken=True,
+        failures=0,
+        rates=rates,
+        generation_tps=tps,
+        prompt_tps=total([rate.prompt_tps for rate in rates.values()]),
+        ttft_p95_s=quantile(0.95, first.ttft, mark.ttft) if first else None,
+        itl_p95_s=quantile(0.95, first.itl, mark.itl) if first else None,
+        marks=marks,
+        moved_at=_moved_at(memory, old, new, again=again),
+        restarted_at=reading.at if again else memory.restarted_at,
+        calm_polls=0 if busy else memory.calm_polls + 1,
+        tps_history=(*memory.tps_history[-HISTORY + 1 :], tps),
+    )
+
+
+def _moved_at(memory: Memory, old: Sample | None, new: Sample, *, again: bool) -> float:
+    """When tokens last moved as far as is known: now, unless there is work to do and no counter changed since ``old``."""
+    marks = token_marks(new.engines)
+    working = sum((engine.running or 0) + (engine.waiting or 0) for engine in new.engines) > 0
+    if old is None or again or not working or not marks or marks != token_marks(old.engines) or memory.moved_at is None:
+        return new.at
+    if sum((engine.running or 0) + (engine.waiting or 0) for engine in old.engines) == 0:
+        return new.at  # the work came after the last poll
+    return memory.moved_at
+
+
+def _concluded(memory: Memory, reading: Reading, limits: Limits) -> tuple[State | None, str, float]:
+    """State, reason and, should the state be new, its beginning. State ``None`` = leave everything as it is."""
+    match reading.outcome:
+        case Outcome.LOADING:
+            return State.LOADING, reading.reason, reading.at
+        case Outcome.AUTH:
+            return State.AUTH, reading.reason, reading.at
+        case Outcome.TIMEOUT if memory.good is not None and memory.state is not State.DOWN:
+            # Silent for now: `settled` makes it STALE in time. The reason is kept for then.
+            return memory.state, reading.reason, reading.at
+        case Outcome.ANSWERED if reading.facts is not None:
+            return _of_facts(memory, reading.at, reading.facts, limits)
+    return State.DOWN, reading.reason, reading.at
+
+
+def _of_facts(memory: Memory, at: float, facts: Facts, limits: Limits) -> tuple[State, str, float]:
+    if facts.sleeping:
+        return State.SLEEPING, "the server put its model to sleep", at
+    moved = memory.moved_at if memory.moved_at is not None else at
+    if at - moved >= limits.stalled_after:
+        return State.STALLED, f"{_work(facts)}, but no token for {at - moved:.0f} s", moved
+    if memory.restarted_at is not None and at - memory.restarted_at < limits.restarted_for:
+        return State.RESTARTED, "its counters began again", memory.restarted_at
+    busy = _is_busy(memory, facts, limits)
+    if busy:
+        return State.BUSY, busy, at
+    if memory.state is State.BUSY and memory.calm_polls < CALM_POLLS:
+        return State.BUSY, memory.reason, at
+    return _by_models(facts, at)
+
+
+def _by_models(facts: Facts, at: float) -> tuple[State, str, float]:
+    loading = [model.id for model in facts.models if model.state is ModelState.LOADING]
+    if loading and not any(model.state is ModelState.LOADED for model in facts.models):
+        return State.LOADING, f"loading {loading[0]}", at
+    return State.OK, "", at
+
+
+def _is_busy(memory: Memory, facts: Facts, limits: Limits) -> str:
+    """Why the endpoint is busy; "" if it isn't."""
+    waiting = sum(engine.waiting or 0 for engine in facts.engines)
+    if waiting >= limits.busy_waiting:
+        return f"{waiting} waiting"
+    fullest = max((engine.kv_used or 0.0 for engine in facts.engines), default=0.0)
+    limit = limits.busy_kv - (KV_LEAVE if memory.state is State.BUSY else 0.0)
+    return f"KV cache {fullest:.0%} full" if fullest >= limit else ""
+
+
+def _work(facts: Facts) -> str:
+    running = sum(engine.running or 0 for engine in facts.engines)
+    waiting = sum(engine.waiting or 0 for engine in facts.engines)
+    return f"{running} running, {waiting} waiting" if waiting else f"{running} running"

@@ -1,0 +1,79 @@
+"""The snapshot as plain text for a terminal or a mail: one table of endpoints, one line per GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from quarterdeck.format import DASH, age, count, percent, rate, size
+from quarterdeck.model.fleet import EndpointView, FleetSnapshot, HostView
+from quarterdeck.model.reading import ModelState
+from quarterdeck.model.verdict import Verdict
+
+_HEAD = ("STATE", "ENDPOINT", "ENGINE", "RUN", "WAIT", "TOK/S", "KV", "VRAM", "AGE", "MODELS", "REASON")
+_RIGHT = frozenset((3, 4, 5, 6, 7, 8))
+_MODELS_SHOWN = 2
+
+
+def render(snapshot: FleetSnapshot, verdict: Verdict) -> str:
+    """The whole report, ending in a newline."""
+    clock = datetime.fromtimestamp(snapshot.time).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+    lines = [f"{verdict.level.word.upper()}: {verdict.summary}  ({clock})", ""]
+    if snapshot.endpoints:
+        lines += table(_HEAD, [_row(snapshot, view) for view in snapshot.endpoints], _RIGHT)
+    for host in snapshot.hosts:
+        lines += ["", *_host_lines(host)]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: frozenset[int]) -> list[str]:
+    """Columns as wide as their widest cell, two spaces apart; ``right``: indices of right-aligned columns."""
+    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+    return [
+        "  ".join(
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in (head, *rows)
+    ]
+
+
+def _row(snapshot: FleetSnapshot, view: EndpointView) -> tuple[str, ...]:
+    return (
+        view.state.value if view.state else "…",
+        view.name,
+        " ".join(part for part in (view.engine, view.version) if part) or DASH,
+        count(view.running),
+        count(view.waiting),
+        rate(view.generation_tps),
+        percent(view.kv_used),
+        size(view.vram_bytes),
+        age(snapshot.at - view.answered) if view.answered is not None else DASH,
+        models(view),
+        view.reason,
+    )
+
+
+def models(view: EndpointView) -> str:
+    """The models in memory (or served), a few by name and the number of the rest."""
+    shown = [model.id for model in view.models if model.state is not ModelState.INSTALLED]
+    named = ", ".join(shown[:_MODELS_SHOWN])
+    more = f"+{len(shown) - _MODELS_SHOWN} more" if len(shown) > _MODELS_SHOWN else ""
+    on_disk = f"({len(view.models) - len(shown)} on disk)" if len(view.models) > len(shown) else ""
+    return " ".join(part for part in (named, more, on_disk) if part) or DASH
+
+
+def _host_lines(host: HostView) -> list[str]:
+    memory = f"{size(host.memory_used_bytes)} of {size(host.memory_total_bytes)}"
+    lines = [
+        f"{host.name} ({host.source}): CPU {percent(host.cpu)}, memory {memory}"
+        + (f"; {host.reason}" if host.reason else "")
+    ]
+    for gpu in host.gpus:
+        power = f"{rate(gpu.power_w)} W of {rate(gpu.power_limit_w)} W"
+        vram = f"{size(gpu.memory_used_bytes)} of {size(gpu.memory_total_bytes)}"
+        temperature = DASH if gpu.temperature_c is None else f"{gpu.temperature_c:.0f} °C"
+        lines.append(
+            f"  GPU {gpu.index} {gpu.name or DASH}: {percent(gpu.utilization)}, {vram}, {power}, {temperature}"
+        )
+    return lines

@@ -1,0 +1,200 @@
+"""One server, asked politely: a client of its own, a deadline, a size cap, its own key and nobody else's."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import httpx
+
+from quarterdeck import __version__
+from quarterdeck.config.fleet import Auth, Tls
+from quarterdeck.format import printable
+from quarterdeck.model.reading import Outcome
+from quarterdeck.wire import body as json_body
+from quarterdeck.wire.failure import Failure, explain, is_expired
+from quarterdeck.wire.keys import Key
+from quarterdeck.wire.tls import context_for, expiry_of, plain_context
+from quarterdeck.wire.transport import StreamTransport
+
+MOST_BYTES = 8 * 2**20
+_REDACTED = b"[key]"
+_PLAIN_TLS = Tls()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is needed to talk to one server."""
+
+    url: str
+    timeout: float = 2.0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    auth: Auth | None = None
+    tls: Tls = _PLAIN_TLS
+    proxy: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete 2xx answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> object:
+        """The body's JSON value; ``None`` where it is none."""
+        return json_body.parse(self.body)
+
+
+class Fetch:
+    """GETs from one server. Proxies and .netrc of the environment are not used, redirects not followed: a key stays put."""
+
+    def __init__(self, target: Target) -> None:
+        """Opens nothing. A broken TLS setting shows at the first request."""
+        self.target = target
+        self.first_answer_s: float | None = None
+        """Seconds the first answer since ``begin`` took, by its headers."""
+        self._key = Key(target.auth) if target.auth else None
+        self._client: httpx.AsyncClient | None = None
+        self._requests: dict[str, httpx.Request] = {}
+
+    def begin(self) -> None:
+        """A new poll starts: measure its first answer."""
+        self.first_answer_s = None
+
+    async def close(self) -> None:
+        """Close every connection."""
+        client, self._client = self._client, None
+        self._requests.clear()
+        if client is not None:
+            await client.aclose()
+
+    async def get(self, path: str, *, most: int = MOST_BYTES) -> Answer:
+        """GET ``path`` (with its query, if any) below the target's URL. Raises Failure for everything but a 2xx answer."""
+        try:
+            return await self._get(path, most)
+        except Failure as failure:
+            if failure.outcome is Outcome.AUTH and failure.status and self._key is not None and self._key.refused():
+                self._requests.clear()
+                return await self._get(path, most)
+            raise
+
+    async def optional(self, path: str) -> Answer | None:
+        """Like ``get``; ``None`` where the server has no such page (404, 405, 501)."""
+        try:
+            return await self.get(path)
+        except Failure as failure:
+            if failure.status in (404, 405, 501):
+                return None
+            raise
+
+    async def _get(self, path: str, most: int) -> Answer:
+        try:
+            async with asyncio.timeout(self.target.timeout):
+                request = self._requests.get(path) or await self._request(path)
+                return await self._exchange(request, most)
+        except Failure:
+            raise
+        except Exception as error:  # noqa: BLE001  (a failure is a reading, whatever a library raises)
+            raise await self._explained(error) from None
+
+    async def _request(self, path: str) -> httpx.Request:
+        if self._client is None:
+            self._client = self._open()
+        headers = dict(self.target.headers)
+        if self._key is not None:
+            name, value = await self._key.header()
+            headers[name] = value
+        request = self._client.build_request("GET", self.target.url + path, headers=headers)
+        if len(self._requests) < 64:
+            self._requests[path] = request
+        return request
+
+    def _open(self) -> httpx.AsyncClient:
+        target = self.target
+        headers = {"User-Agent": f"quarterdeck/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"}
+        if target.proxy is not None:
+            context = context_for(target.tls)
+            return httpx.AsyncClient(verify=context, proxy=target.proxy, trust_env=False, headers=headers, timeout=target.timeout)
+        context = context_for(target.tls) if target.url.startswith("https:") else plain_context()
+        return httpx.AsyncClient(transport=StreamTransport(context), trust_env=False, headers=headers)
+
+    async def _exchange(self, request: httpx.Request, most: int) -> Answer:
+        if self._client is None:
+            raise Failure(Outcome.FAILED, "closed")
+        started = time.perf_counter()
+        response = await self._client.send(request, stream=True)
+        try:
+            if self.first_answer_s is None:
+                self.first_answer_s = time.perf_counter() - started
+            body = await _bounded(response, most)
+        finally:
+            await response.aclose()
+        body = self._redacted(body)
+        if not response.is_success:
+            raise _refusal(response, body)
+        return Answer(response.status_code, response.headers, body)
+
+    def _redacted(self, body: bytes) -> bytes:
+        """An answer that echoes our key (a debugging proxy does) must not carry it to a screen or file."""
+        secret = self._key.value.encode() if self._key is not None and self._key.value else b""
+        return body.replace(secret, _REDACTED) if len(secret) >= 4 and secret in body else body
+
+    async def _explained(self, error: Exception) -> Failure:
+        failure = explain(error, self.target.timeout)
+        if not is_expired(error):
+            return failure
+        parts = urlsplit(self.target.url)
+        ended = await expiry_of(parts.hostname or "", parts.port or 443, self.target.tls)
+        return Failure(failure.outcome, f"TLS: certificate expired on {ended}") if ended else failure
+
+
+async def _bounded(response: httpx.Response, most: int) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.aiter_bytes():
+        size += len(chunk)
+        if size > most:
+            raise Failure(Outcome.FAILED, f"the answer is larger than {most // 2**20} MiB", status=response.status_code)
+        chunks.append(chunk)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _refusal(response: httpx.Response, body: bytes) -> Failure:
+    """A status other than 2xx, in words; the server's own words behind it where it gives any."""
+    status = response.status_code
+    said = _said(body)
+    if response.is_redirect or 300 <= status < 400:
+        where = printable(response.headers.get("location", "?").partition("?")[0].rpartition("@")[2], 80)
+        return Failure(Outcome.FAILED, f"{status}: redirects to {where}; set url to that", status=status)
+    if status == 401:
+        return Failure(Outcome.AUTH, "401: key missing or wrong", status=status)
+    if status == 403:
+        return Failure(
+            Outcome.AUTH, f"403: {said or 'not allowed (wrong key, or a Host header that is refused)'}", status=status
+        )
+    if status == 503 and said.lower().startswith("loading model"):
+        return Failure(Outcome.LOADING, "loading the model", status=status)
+    words = said or {
+        429: "too many requests",
+        502: "the proxy can't reach the server behind it",
+        503: "not available",
+        504: "the proxy got no answer from the server behind it",
+    }.get(status, printable(response.reason_phrase, 60) or "error")
+    return Failure(Outcome.FAILED, f"{status}: {words}", status=status)
+
+
+def _said(body: bytes) -> str:
+    """The message of an error body in any of the usual shapes: {"error": "…"}, {"error": {"message": "…"}}, {"detail": "…"}."""
+    if len(body) > 65536:
+        return ""
+    data = json_body.mapping(json_body.parse(body))
+    error = data.get("error")
+    for candidate in (json_body.mapping(error).get("message"), error, data.get("message"), data.get("detail")):
+        if isinstance(candidate, str) and candidate.strip():
+            return printable(candidate.strip(), 100)
+    return ""

@@ -1,0 +1,137 @@
+"""Prometheus text, read for the few series somebody wants.
+
+A full parser spends 11 ms on a vLLM page; this one scans for wanted names once, remembers on which line each stood, and then
+reads only those values again as long as the page keeps its lines (0.1 ms). `prometheus_client.parser` is its oracle in the tests.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from quarterdeck.format import printable
+
+_LABEL = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"\s*,?')
+_ESCAPE = re.compile(r"\\(.)")
+_ESCAPES = {"n": "\n", "\\": "\\", '"': '"'}
+_RELEARN_EVERY = 256
+MOST_SERIES = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A sample's name and labels. Names keep their suffix (``_total``, ``_bucket``) as on the page."""
+
+    name: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """Which wanted series a page holds, in order. The same object as long as the page keeps its lines."""
+
+    series: tuple[Series, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Page:
+    """The wanted samples of one page: ``values[i]`` belongs to ``layout.series[i]``; may hold nan and inf."""
+
+    layout: Layout
+    values: tuple[float, ...]
+
+
+class PageReader:
+    """Reads one server's pages, one after another."""
+
+    def __init__(self, wanted: Iterable[str]) -> None:
+        """``wanted``: sample names, exactly as on the page."""
+        self._wanted = frozenset(name.encode() for name in wanted)
+        self._slots: list[tuple[int, bytes, int]] = []
+        self._lines = -1
+        self._reads = 0
+        self._layout = Layout()
+
+    def read(self, body: bytes) -> Page:
+        """The wanted samples of ``body``; lines that are not Prometheus text are passed over."""
+        lines = body.split(b"\n")
+        self._reads += 1
+        if len(lines) == self._lines and self._reads % _RELEARN_EVERY:
+            values = self._read_remembered(lines)
+            if values is not None:
+                return Page(self._layout, tuple(values))
+        return self._learn(lines)
+
+    def _read_remembered(self, lines: list[bytes]) -> list[float] | None:
+        values: list[float] = []
+        append = values.append
+        try:
+            for index, prefix, length in self._slots:
+                line = lines[index]
+                if not line.startswith(prefix):
+                    return None
+                append(float(line[length:]))
+        except ValueError:  # a timestamp behind the value, or no number at all
+            return None
+        return values
+
+    def _learn(self, lines: list[bytes]) -> Page:
+        slots: list[tuple[int, bytes, int]] = []
+        series: list[Series] = []
+        values: list[float] = []
+        wanted = self._wanted
+        for index, line in enumerate(lines):
+            if line.partition(b"{")[0].partition(b" ")[0] not in wanted:
+                continue
+            sample = _parse(line)
+            if sample is None or len(series) >= MOST_SERIES:
+                continue
+            found, value, length = sample
+            slots.append((index, line[:length], length))
+            series.append(found)
+            values.append(value)
+        if tuple(series) != self._layout.series:
+            self._layout = Layout(tuple(series))
+        self._slots, self._lines = slots, len(lines)
+        return Page(self._layout, tuple(values))
+
+
+def _parse(line: bytes) -> tuple[Series, float, int] | None:
+    """One sample line as series, value and the length of everything before the value; ``None`` where it is malformed."""
+    name, brace, _ = line.partition(b"{")
+    if brace:
+        end = line.rfind(b"}")  # a value or timestamp never holds a brace, so the last one closes the labels
+        if end < 0:
+            return None
+        labels = _labels(line[len(name) + 1 : end].decode("utf-8", "replace"))
+        head = end + 1
+    else:
+        name, _, _ = line.partition(b" ")
+        labels, head = {}, len(name)
+    if labels is None:
+        return None
+    rest = line[head:]
+    length = head + len(rest) - len(rest.lstrip())
+    fields = rest.split()
+    if not 1 <= len(fields) <= 2:
+        return None
+    try:
+        return Series(name.decode("ascii", "replace").strip(), labels), float(fields[0]), length
+    except ValueError:
+        return None
+
+
+def _labels(source: str) -> dict[str, str] | None:
+    labels: dict[str, str] = {}
+    at = 0
+    while at < len(source):
+        match = _LABEL.match(source, at)
+        if match is None:
+            return labels if not source[at:].strip() else None
+        value = match[2]
+        if "\\" in value:
+            value = _ESCAPE.sub(lambda m: _ESCAPES.get(m[1], m[0]), value)
+        labels[match[1]] = printable(value, 200)
+        at = match.end()
+    return labels

@@ -1,0 +1,159 @@
+"""An httpx transport on plain asyncio streams, with h11 for the protocol.
+
+httpx's own one brings httpcore and anyio: 80 ms at import, and twice the time per request. A poller sends one GET after another
+to one server, so one kept-alive connection is all that has to be managed. The deadline is the caller's (`asyncio.timeout`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+
+import h11
+import httpx
+
+READ_BYTES = 64 * 1024
+
+
+class Closed(httpx.RemoteProtocolError):
+    """The server closed the connection before its answer was complete."""
+
+
+class _Connection:
+    """One connection and the state of the exchange on it."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.protocol = h11.Connection(h11.CLIENT)
+        self.used = False
+
+    @property
+    def usable(self) -> bool:
+        """Whether another request may be sent on it."""
+        return self.protocol.our_state is h11.IDLE and not self.reader.at_eof() and not self.writer.is_closing()
+
+    def send(self, request: httpx.Request, body: bytes) -> None:
+        """Write a request."""
+        send = self.protocol.send
+        head = h11.Request(method=request.method, target=request.url.raw_path, headers=request.headers.raw)
+        parts = [send(head), send(h11.Data(data=body)) if body else b"", send(h11.EndOfMessage())]
+        self.writer.write(b"".join(part for part in parts if part))
+
+    async def event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        """The next part of the answer. Raises Closed, httpx.RemoteProtocolError, OSError."""
+        while True:
+            try:
+                event = self.protocol.next_event()
+                if event is not h11.NEED_DATA:
+                    return event
+                data = await self.reader.read(READ_BYTES)
+                if not data and self.protocol.their_state is h11.SEND_RESPONSE:
+                    raise Closed("closed without sending a response")
+                self.protocol.receive_data(data)
+            except h11.RemoteProtocolError as error:
+                incomplete = "complete" in str(error) or "closed" in str(error)
+                raise (Closed if incomplete else httpx.RemoteProtocolError)(str(error)[:200]) from None
+
+    def done(self) -> None:
+        """The answer is complete: make ready for the next request, or close where the server doesn't keep it open."""
+        if self.protocol.our_state is h11.DONE and self.protocol.their_state is h11.DONE:
+            self.protocol.start_next_cycle()
+        else:
+            self.writer.close()
+
+
+class _Body(httpx.AsyncByteStream):
+    """The body of an answer, read as it comes."""
+
+    def __init__(self, connection: _Connection, transport: StreamTransport) -> None:
+        self._connection = connection
+        self._transport = transport
+        self._complete = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            event = await self._connection.event()
+            if isinstance(event, h11.Data):
+                yield bytes(event.data)
+                continue
+            self._complete = True
+            return
+
+    async def aclose(self) -> None:
+        """Give the connection back; one whose answer was not read to its end is of no use any more."""
+        if self._complete:
+            self._connection.done()
+            self._transport.keep(self._connection)
+        else:
+            self._connection.writer.close()
+
+
+class StreamTransport(httpx.AsyncBaseTransport):
+    """For one server. Keeps one idle connection."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        self._idle: _Connection | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send and read the answer's head; a kept-alive connection that was closed meanwhile is replaced once."""
+        body = await request.aread()
+        connection = self._take()
+        if connection is not None:
+            try:
+                return await self._exchange(connection, request, body)
+            except (Closed, OSError):
+                pass
+        return await self._exchange(await self._open(request.url), request, body)
+
+    async def aclose(self) -> None:
+        """Close the idle connection."""
+        connection = self._take()
+        if connection is not None:
+            connection.writer.close()
+
+    def keep(self, connection: _Connection) -> None:
+        """Take a connection back after use."""
+        if self._idle is None and connection.usable:
+            self._idle = connection
+        else:
+            connection.writer.close()
+
+    def _take(self) -> _Connection | None:
+        connection, self._idle = self._idle, None
+        if connection is not None and not connection.usable:
+            connection.writer.close()
+            return None
+        return connection
+
+    async def _open(self, url: httpx.URL) -> _Connection:
+        secure = url.scheme == "https"
+        port = url.port or (443 if secure else 80)
+        host = url.raw_host.decode("ascii")
+        reader, writer = await asyncio.open_connection(
+            host, port, ssl=self._context if secure else None, server_hostname=host if secure else None
+        )
+        return _Connection(reader, writer)
+
+    async def _exchange(self, connection: _Connection, request: httpx.Request, body: bytes) -> httpx.Response:
+        try:
+            connection.send(request, body)
+            await connection.writer.drain()
+            event = await connection.event()
+            while isinstance(event, h11.InformationalResponse):
+                event = await connection.event()
+        except BaseException:
+            connection.writer.close()
+            raise
+        if not isinstance(event, h11.Response):
+            connection.writer.close()
+            raise Closed("closed before the answer was complete")
+        return httpx.Response(
+            event.status_code,
+            headers=event.headers.raw_items(),
+            stream=_Body(connection, self),
+            request=request,
+            extensions={"reason_phrase": event.reason},
+        )
