@@ -72,8 +72,8 @@ def _init(arguments: argparse.Namespace) -> int:
 def _schema(arguments: argparse.Namespace) -> int:
     import json
 
-    from quarterdeck.config.schema import schema
+    from quarterdeck.config.schema import json_schema
 
     del arguments
-    sys.stdout.write(json.dumps(schema(), indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n")
     return 0

@@ -17,6 +17,7 @@ FILE_NAME = "fleet.toml"
 VARIABLE = "QUARTERDECK_FLEET"
 LARGEST_FILE = 1024 * 1024
 _LONGEST_MESSAGE = 200
+_ROOT = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ def _read(candidate: _Candidate) -> tuple[str, bool]:
         raise _UnreadableError(f"can't be read: {words.lower()}{candidate.note}") from None
     if len(data) > LARGEST_FILE:
         raise _UnreadableError(f"is larger than {LARGEST_FILE // 1024**2} MiB; a fleet file never is")
-    return _decoded(data), not candidate.named and owner not in (0, os.geteuid())
+    return _decoded(data), not candidate.named and owner not in (_ROOT, os.geteuid())
 
 
 def _decoded(data: bytes) -> str:
