@@ -53,9 +53,9 @@ def number(value: object) -> float | None:
 def whole(value: object) -> int | None:
     """A whole number from 0 to 2^63-1."""
     found = number(value)
-    if found is None or found < 0 or found != int(found):
+    if found is None or not 0 <= found <= LARGEST_WHOLE or not found.is_integer():
         return None
-    return value if isinstance(value, int) else int(found)
+    return value if isinstance(value, int) else min(int(found), LARGEST_WHOLE)
 
 
 def fraction(value: object) -> float | None:

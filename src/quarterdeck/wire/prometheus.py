@@ -15,8 +15,10 @@ from quarterdeck.format import printable
 _LABEL = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"\s*,?')
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPES = {"n": "\n", "\\": "\\", '"': '"'}
-_RELEARN_EVERY = 256
+_RELEARN_EVERY = 32
+"""A wanted line that takes the place of an unwanted one (so that the page keeps its length) shows after so many reads."""
 MOST_SERIES = 20_000
+MOST_LINES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class PageReader:
 
     def read(self, body: bytes) -> Page:
         """The wanted samples of ``body``; lines that are not Prometheus text are passed over."""
-        lines = body.split(b"\n")
+        lines = body.split(b"\n", MOST_LINES)[:MOST_LINES]
         self._reads += 1
         if len(lines) == self._lines and self._reads % _RELEARN_EVERY:
             values = self._read_remembered(lines)
@@ -82,11 +84,13 @@ class PageReader:
         values: list[float] = []
         wanted = self._wanted
         for index, line in enumerate(lines):
-            if line.partition(b"{")[0].partition(b" ")[0] not in wanted:
+            if line[:1] == b"#" or _name_of(line) not in wanted:
                 continue
             sample = _parse(line)
-            if sample is None or len(series) >= MOST_SERIES:
+            if sample is None:
                 continue
+            if len(series) >= MOST_SERIES:
+                break
             found, value, length = sample
             slots.append((index, line[:length], length))
             series.append(found)
@@ -97,19 +101,24 @@ class PageReader:
         return Page(self._layout, tuple(values))
 
 
+def _name_of(line: bytes) -> bytes:
+    name = line.partition(b"{")[0]
+    words = name.split(None, 1) if b" " in name or b"\t" in name else (name,)
+    return words[0] if words else b""
+
+
 def _parse(line: bytes) -> tuple[Series, float, int] | None:
     """One sample line as series, value and the length of everything before the value; ``None`` where it is malformed."""
-    name, brace, _ = line.partition(b"{")
+    before, brace, _ = line.partition(b"{")
+    name = _name_of(line)
+    labels: dict[str, str] | None = {}
     if brace:
         end = line.rfind(b"}")  # a value or timestamp never holds a brace, so the last one closes the labels
-        if end < 0:
-            return None
-        labels = _labels(line[len(name) + 1 : end].decode("utf-8", "replace"))
+        labels = _labels(line[len(before) + 1 : end].decode("utf-8", "replace")) if end > 0 else None
         head = end + 1
     else:
-        name, _, _ = line.partition(b" ")
-        labels, head = {}, len(name)
-    if labels is None:
+        head = line.find(name) + len(name)
+    if labels is None or (brace and before.strip() != name):
         return None
     rest = line[head:]
     length = head + len(rest) - len(rest.lstrip())
@@ -117,7 +126,9 @@ def _parse(line: bytes) -> tuple[Series, float, int] | None:
     if not 1 <= len(fields) <= 2:
         return None
     try:
-        return Series(name.decode("ascii", "replace").strip(), labels), float(fields[0]), length
+        if len(fields) == 2:
+            float(fields[1])  # a timestamp
+        return Series(name.decode("ascii", "replace"), labels), float(fields[0]), length
     except ValueError:
         return None
 

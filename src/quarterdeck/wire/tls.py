@@ -63,7 +63,7 @@ def _words(error: OSError) -> str:
 
 
 async def expiry_of(host: str, port: int, tls: Tls) -> str | None:
-    """The day an expired certificate ended ("Oct  3 2026"): asked once more with everything verified but the time."""
+    """The day an expired certificate ended ("Oct 3 2026"): asked once more with everything verified but the time."""
     try:
         context = _trusting(str(tls.ca) if tls.ca else None)
         context.verify_flags |= _NO_CHECK_TIME
@@ -78,4 +78,4 @@ async def expiry_of(host: str, port: int, tls: Tls) -> str | None:
     if not isinstance(ended, str):
         return None
     fields = ended.split()  # "Oct  3 12:00:00 2026 GMT"
-    return f"{fields[1]} {fields[0]} {fields[3]}" if len(fields) >= 4 else None
+    return f"{fields[0]} {fields[1]} {fields[3]}" if len(fields) >= 4 else None

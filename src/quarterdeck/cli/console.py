@@ -1,0 +1,68 @@
+"""`quarterdeck` without a command: the console. Nothing is imported before its first frame that the frame doesn't need."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+
+from quarterdeck.cli.fleets import chosen
+from quarterdeck.config.fleet import FleetConfig
+from quarterdeck.errors import ConfigError, UsageError
+from quarterdeck.tui.app import ConsoleApp
+from quarterdeck.tui.contract import EngineLike, Notice, Prepare
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Open the console; returns when it is quit."""
+    choice = chosen(arguments)
+    if choice.problems and not choice.fleet.endpoints:
+        raise ConfigError(choice.problems)
+    return show(
+        _adjusted(choice.fleet, arguments),
+        prepare=_search if choice.discover else None,
+        problems=choice.problems,
+        looking_for="Looking for model servers on this machine …" if choice.discover else "",
+    )
+
+
+def show(
+    fleet: FleetConfig, *, prepare: Prepare | None = None, problems: tuple[str, ...] = (), looking_for: str = ""
+) -> int:
+    """The console on ``fleet``; ``prepare`` runs behind the first frame. Returns the exit code."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("the console needs a terminal", hint="`quarterdeck status` prints the same to a pipe or file.")
+    app = ConsoleApp(fleet, make_engine=_make_engine, prepare=prepare, problems=problems, looking_for=looking_for)
+    app.run()
+    return app.return_code or 0
+
+
+def _adjusted(fleet: FleetConfig, arguments: argparse.Namespace) -> FleetConfig:
+    """``fleet`` with what the command line says otherwise."""
+    console = fleet.console
+    if getattr(arguments, "interval", None) is not None:
+        console = replace(console, poll=arguments.interval)
+    if getattr(arguments, "theme", None) is not None:
+        console = replace(console, theme=arguments.theme)
+    return replace(fleet, console=console)
+
+
+def _make_engine(fleet: FleetConfig) -> EngineLike:
+    from quarterdeck.engine.engine import Engine
+
+    return Engine(fleet)
+
+
+async def _search(engine: EngineLike) -> Notice:
+    """Look for servers on this machine and watch what is found."""
+    from quarterdeck.engine.discovery import HOW_TO, LOOKED_FOR, discover, this_host
+
+    host = this_host()
+    engine.add((), (host,))
+    found = await discover()
+    engine.add(found.endpoints)
+    if found.endpoints:
+        count = len(found.endpoints)
+        return Notice(f"found {count} model server{'' if count == 1 else 's'} on this machine", found.puzzles)
+    lines = ("No model server found on this machine.", f"Looked for {LOOKED_FOR}.", f"To watch one, {HOW_TO}.", *found.puzzles)
+    return Notice("no model server found", lines)

@@ -1,0 +1,30 @@
+"""`quarterdeck demo`: the console on a simulated fleet, or only its servers."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+
+from quarterdeck.config.fleet import FleetConfig
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Open the console, or with --serve run the servers until interrupted."""
+    if arguments.serve:
+        from quarterdeck.demo.serve import run_servers
+
+        return run_servers(seed=arguments.seed, calm=arguments.calm)
+    from quarterdeck.cli.console import show
+    from quarterdeck.tui.contract import EngineLike, Notice
+
+    async def start(engine: EngineLike) -> Notice:
+        from quarterdeck.demo.fleet import start as start_servers
+
+        demo = await start_servers(arguments.seed, calm=arguments.calm)
+        engine.add(demo.fleet.endpoints, demo.fleet.hosts)
+        return Notice("a simulated fleet of real servers on 127.0.0.1; `quarterdeck demo --help` for more")
+
+    fleet = FleetConfig()
+    if getattr(arguments, "theme", None):
+        fleet = replace(fleet, console=replace(fleet.console, theme=arguments.theme))
+    return show(fleet, prepare=start, looking_for="Starting the simulated fleet …")

@@ -1,0 +1,67 @@
+"""Downloads of a simulated Ollama: progress by layer, kept when the client goes away, shared by two who pull the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from quarterdeck.demo.ollama_models import OllamaModel
+
+BYTES_S = 450e6
+TICK_S = 0.06
+"""How often a progress line is written."""
+
+
+@dataclass(slots=True)
+class _Blob:
+    done: int = 0
+    at: float = 0.0
+    """When ``done`` was last brought up to date."""
+
+
+class Downloads:
+    """What has been downloaded so far, by layer. Times are seconds of the simulation's clock."""
+
+    def __init__(self) -> None:
+        self._blobs: dict[str, _Blob] = {}
+
+    def have(self, model: OllamaModel) -> None:
+        """Its layers are all there."""
+        for digest, size in model.layers:
+            self._blobs[digest] = _Blob(done=size)
+
+    def forget(self, model: OllamaModel) -> None:
+        """Its layers are gone."""
+        for digest, _ in model.layers:
+            self._blobs.pop(digest, None)
+
+    def begin(self, model: OllamaModel, now: float) -> Iterator[Layer]:
+        """Its layers in the order in which they are downloaded, one after another."""
+        for digest, size in model.layers:
+            blob = self._blobs.setdefault(digest, _Blob())
+            blob.at = max(blob.at, now - TICK_S)
+            yield Layer(digest, size, blob)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer being downloaded."""
+
+    digest: str
+    size: int
+    _blob: _Blob
+
+    def advance(self, now: float) -> dict[str, Any]:
+        """The progress line of now."""
+        blob = self._blob
+        blob.done = min(self.size, blob.done + max(0, int((now - blob.at) * BYTES_S)))
+        blob.at = max(blob.at, now)
+        line: dict[str, Any] = {"status": f"pulling {self.digest[:12]}", "digest": f"sha256:{self.digest}"}
+        line["total"] = self.size
+        return {**line, "completed": blob.done} if blob.done else line
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of it is there."""
+        return self._blob.done >= self.size

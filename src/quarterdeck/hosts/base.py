@@ -1,0 +1,43 @@
+"""What every host is: one machine, read by whatever it offers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from quarterdeck.config.fleet import HostSpec
+from quarterdeck.model.fleet import GpuView
+
+
+@dataclass(frozen=True, slots=True)
+class HostReading:
+    """What one reading of a machine found. ``at`` is monotonic seconds when it ended."""
+
+    at: float
+    source: str
+    """How it was read: "nvml", "local" (no GPU), "none" (GPUs not asked for) or an exporter's URL."""
+    cpu: float | None = None
+    """Fraction 0–1 of all cores busy since the reading before."""
+    memory_used_bytes: int | None = None
+    """Total less what could be had without swapping."""
+    memory_total_bytes: int | None = None
+    gpus: tuple[GpuView, ...] = ()
+    reason: str = ""
+    """Why something can't be read, in words; "" when all is well."""
+
+
+class Host(Protocol):
+    """One machine. Not to be read twice at once."""
+
+    @property
+    def spec(self) -> HostSpec:
+        """What it was opened for."""
+        ...
+
+    async def read(self) -> HostReading:
+        """Read it once, within ``spec.timeout`` seconds. Never raises, cancellation excepted."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections and threads. Never raises, never waits for a hung driver."""
+        ...

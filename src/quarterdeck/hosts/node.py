@@ -1,0 +1,48 @@
+"""Processor and memory on a page of node_exporter."""
+
+from __future__ import annotations
+
+from quarterdeck.hosts.page import Samples, size
+
+PREFIX = "node_"
+_CPU = "node_cpu_seconds_total"
+_LINUX_TOTAL = "node_memory_MemTotal_bytes"
+_LINUX_AVAILABLE = "node_memory_MemAvailable_bytes"
+_MAC_TOTAL = "node_memory_total_bytes"
+_MAC_FREE = "node_memory_free_bytes"
+_MAC_INACTIVE = "node_memory_inactive_bytes"
+WANTED = (
+    _CPU,
+    _LINUX_TOTAL,
+    _LINUX_AVAILABLE,
+    _MAC_TOTAL,
+    _MAC_FREE,
+    _MAC_INACTIVE,
+    "node_exporter_build_info",
+)
+_IDLE = ("idle", "iowait")
+
+
+def node_counters(samples: Samples) -> dict[str, tuple[float, float]]:
+    """Processor → (busy, idle) seconds. Guests are in "user" and "nice" already; their own counters aren't read."""
+    counters: dict[str, tuple[float, float]] = {}
+    for labels, value in samples.of(_CPU):
+        if value is None:
+            continue
+        cpu = labels.get("cpu", "")
+        busy, idle = counters.get(cpu, (0.0, 0.0))
+        counters[cpu] = (busy, idle + value) if labels.get("mode") in _IDLE else (busy + value, idle)
+    return counters
+
+
+def node_memory(samples: Samples) -> tuple[int | None, int | None]:
+    """Used and total bytes. Used is total less available (Linux), less free and inactive (macOS)."""
+    total = size(samples.value(_LINUX_TOTAL))
+    available = size(samples.value(_LINUX_AVAILABLE))
+    if total is None:
+        total = size(samples.value(_MAC_TOTAL))
+        free, inactive = size(samples.value(_MAC_FREE)), size(samples.value(_MAC_INACTIVE))
+        available = free + inactive if free is not None and inactive is not None else None
+    if total is None or available is None or available > total:
+        return None, total
+    return total - available, total

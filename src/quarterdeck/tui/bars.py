@@ -1,0 +1,39 @@
+"""Bars and charts made of characters. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from quarterdeck.tui.lines import Run
+
+_BLOCKS = " ▁▂▃▄▅▆▇█"
+
+
+def bar(fraction: float | None, width: int, tone: str = "bar-used") -> tuple[Run, ...]:
+    """A thin bar of ``width`` cells, in half cells; only its track where the fraction is unknown."""
+    known = fraction if fraction is not None and math.isfinite(fraction) else 0.0
+    halves = round(min(1.0, max(0.0, known)) * width * 2)
+    if halves == 0 and known > 0:
+        halves = 1
+    full, half = divmod(halves, 2)
+    used = "━" * full + "╸" * half
+    return tuple(run for run in (Run(used, tone), Run("━" * (width - full - half), "bar-rest")) if run.text)
+
+
+def chart(values: Sequence[float | None], width: int, height: int) -> list[str]:
+    """The last ``width`` values as columns of blocks, ``height`` lines high, the top line first; a gap where unknown."""
+    shown = list(values[-width:]) if width > 0 else []
+    top = max((value for value in shown if value is not None and math.isfinite(value)), default=0.0)
+    eighths = [_eighths(value, top, height) for value in shown]
+    lines = [
+        "".join(_BLOCKS[min(8, max(0, filled - 8 * level))] for filled in eighths) for level in reversed(range(height))
+    ]
+    return [line.rjust(max(0, width)) for line in lines]
+
+
+def _eighths(value: float | None, top: float, height: int) -> int:
+    """How many eighths of a cell a column is high; a known value is at least one, so that zero differs from unknown."""
+    if value is None or not math.isfinite(value):
+        return 0
+    return max(1, round(value / top * height * 8)) if top > 0 else 1

@@ -1,0 +1,234 @@
+"""From a row of the fleet table to a line: what stands in each column, in which tone. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from quarterdeck.format import DASH, age, count, duration, percent, printable, rate, size, spark
+from quarterdeck.model.fleet import EndpointView, ReplicaView, State
+from quarterdeck.model.reading import ModelReading
+from quarterdeck.model.verdict import is_well
+from quarterdeck.tui.columns import MARKER, Layout, Place
+from quarterdeck.tui.lines import ACCENT, FAINT, MUTED, PLAIN, STRONG, WARN, Line, Run, cut, fit
+from quarterdeck.tui.rows import Order, Row, engine_text, has_parts, models_text
+from quarterdeck.tui.states import look, model_look
+
+FRESH_S = 3.0
+"""Numbers younger than this are "now": an age that counts 0s 1s 2s 0s … tells nothing and costs a repaint a second."""
+NEARLY_FULL = 0.9
+REASON_UNPOLLED = "waiting for the first answer"
+
+
+class Moment(NamedTuple):
+    """When a line is drawn: monotonic and Unix seconds."""
+
+    now: float
+    unix: float = 0.0
+
+
+Cell = tuple[str, str]
+"""Text and tone."""
+
+
+def header(layout: Layout, order: Order) -> Line:
+    """The titles, with an arrow at the column that sorts."""
+    runs: list[Run] = []
+    x = 0
+    for place in layout.places:
+        sorts = place.column.id == order.column
+        title = layout.title(place.column) + (order.arrow if sorts else "")
+        runs += _placed(x, place.x, Run(fit(title, place.width, right=place.column.right), STRONG if sorts else MUTED))
+        x = place.x + place.width
+    return Line(tuple(runs), "head")
+
+
+def row_line(row: Row, layout: Layout, moment: Moment, *, selected: bool = False, opened: bool = False) -> Line:
+    """One row of the table."""
+    runs = [_marker(row, selected=selected, opened=opened)]
+    runs += _part_runs(row, layout, moment) if row.part is not None else _endpoint_runs(row.view, layout, moment)
+    return Line(cut(runs, layout.width), "selected" if selected else "")
+
+
+def age_text(view: EndpointView, now: float) -> str:
+    """How old the numbers are: "now" while they are fresh."""
+    if view.answered is None:
+        return DASH
+    seconds = now - view.answered
+    return "now" if seconds < FRESH_S else age(seconds)
+
+
+def reason_text(view: EndpointView) -> str:
+    """Why the state is what it is."""
+    return REASON_UNPOLLED if view.state is None else printable(view.reason, 200)
+
+
+def _marker(row: Row, *, selected: bool, opened: bool) -> Run:
+    bar = "▌" if selected else " "
+    if row.part is not None or not has_parts(row.view):
+        return Run(bar + "  ", ACCENT)
+    return Run(bar + ("▾ " if opened else "▸ "), ACCENT if selected else FAINT)
+
+
+def _endpoint_runs(view: EndpointView, layout: Layout, moment: Moment) -> list[Run]:
+    runs: list[Run] = []
+    x = MARKER
+    spanned = _reason_span(view, layout)
+    for shown in layout.places:
+        place = shown
+        if spanned and spanned.x < place.x < spanned.x + spanned.width:
+            continue
+        if spanned and place.x == spanned.x:
+            place = spanned
+            cell = [Run(fit(reason_text(view), place.width), _reason_tone(view))]
+        else:
+            cell = _endpoint_cell(place, view, layout, moment)
+        runs += _placed(x, place.x, *cell)
+        x = place.x + place.width
+    return runs
+
+
+def _placed(x: int, at: int, *cell: Run) -> tuple[Run, ...]:
+    """A cell that begins at ``at``, with the gap from ``x`` in front of it."""
+    return (Run(" " * (at - x) + cell[0].text, cell[0].tone), *cell[1:])
+
+
+def _reason_span(view: EndpointView, layout: Layout) -> Place | None:
+    """The places that the reason takes on a narrow screen when there are no numbers to show in them."""
+    if layout.has("reason") or layout.has("trend") or view.state is State.OK or not reason_text(view):
+        return None
+    numbers = (view.running, view.waiting, view.generation_tps, view.kv_used, view.vram_bytes)
+    if any(value is not None for value in numbers):
+        return None
+    free = {"running", "waiting", "tps", "memory"} | (set() if view.models else {"models"})
+    places = [place for place in layout.places if place.column.id in free]
+    if not places:
+        return None
+    first, last = places[0], places[-1]
+    return Place(first.column, first.x, last.x + last.width - first.x)
+
+
+def _endpoint_cell(place: Place, view: EndpointView, layout: Layout, moment: Moment) -> list[Run]:
+    if place.column.id == "state":
+        return state_runs(view, place.width)
+    if place.column.id == "trend" and not layout.has("reason") and _in_trouble(view):
+        return [Run(fit(reason_text(view), place.width), _reason_tone(view))]
+    text, tone = _CELLS[place.column.id](view, place.width, moment.now)
+    if not text:
+        text, tone = DASH, FAINT
+    if text == DASH:
+        tone = FAINT
+    elif view.state is not None and not view.state.answers and tone in (PLAIN, WARN, "bar-used"):
+        tone = MUTED
+    return [Run(fit(text, place.width, right=place.column.right), tone)]
+
+
+def _in_trouble(view: EndpointView) -> bool:
+    return not is_well(view) and bool(reason_text(view))
+
+
+def _reason_tone(view: EndpointView) -> str:
+    return MUTED if is_well(view) or view.state is None else PLAIN
+
+
+def state_runs(view: EndpointView, width: int) -> list[Run]:
+    """Glyph and word of a state; the word is coloured only where it is news."""
+    seen = look(view.state)
+    calm = view.state in (State.OK, State.SLEEPING)
+    if view.state is None:
+        return [Run(fit(seen.glyph, width), FAINT)]
+    return [Run(seen.glyph, seen.tone), Run(fit(" " + seen.word, width - 1), MUTED if calm else seen.tone + "-word")]
+
+
+def _memory(view: EndpointView) -> Cell:
+    if view.kv_used is not None:
+        return percent(view.kv_used), WARN if view.kv_used >= NEARLY_FULL else PLAIN
+    return size(view.vram_bytes), PLAIN
+
+
+def _counted(value: int | None, tone: str = PLAIN) -> Cell:
+    return count(value), FAINT if value == 0 else tone
+
+
+_CELLS: dict[str, Callable[[EndpointView, int, float], Cell]] = {
+    "name": lambda view, width, now: (printable(view.name, 60), STRONG),
+    "engine": lambda view, width, now: (engine_text(view, width), MUTED),
+    "models": lambda view, width, now: (models_text(view), PLAIN),
+    "running": lambda view, width, now: _counted(view.running),
+    "waiting": lambda view, width, now: _counted(view.waiting, WARN),
+    "tps": lambda view, width, now: (rate(view.generation_tps), PLAIN if view.generation_tps else FAINT),
+    "prompt": lambda view, width, now: (rate(view.prompt_tps), PLAIN if view.prompt_tps else FAINT),
+    "ttft": lambda view, width, now: (duration(view.ttft_p95_s), PLAIN),
+    "itl": lambda view, width, now: (duration(view.itl_p95_s), PLAIN),
+    "memory": lambda view, width, now: _memory(view),
+    "latency": lambda view, width, now: (duration(view.latency_s), MUTED),
+    "age": lambda view, width, now: (age_text(view, now), MUTED),
+    "since": lambda view, width, now: (age(None if view.since is None else now - view.since), MUTED),
+    "trend": lambda view, width, now: (trend(view, width), "bar-used"),
+    "reason": lambda view, width, now: (reason_text(view) or " ", _reason_tone(view)),
+    "host": lambda view, width, now: (printable(view.host or "", 60), MUTED),
+    "url": lambda view, width, now: (printable(view.url, 100), FAINT),
+}
+
+
+def trend(view: EndpointView, width: int) -> str:
+    """tok/s of the last polls as blocks; a space where there is nothing known at all."""
+    known = any(value is not None for value in view.tps_history[-width:])
+    return spark(view.tps_history, width) if known else " "
+
+
+def _part_runs(row: Row, layout: Layout, moment: Moment) -> list[Run]:
+    """A model or replica below its endpoint: its name spans the text columns, its numbers stand under theirs."""
+    part = row.part
+    cells = _replica_cells(part) if isinstance(part, ReplicaView) else _model_cells(part, moment) if part else {}
+    names = [place for place in layout.places if place.column.id in ("name", "engine", "models")]
+    runs: list[Run] = []
+    x = MARKER
+    for place in layout.places:
+        if place in names[1:]:
+            continue
+        width = names[-1].x + names[-1].width - place.x if names and place == names[0] else place.width
+        text, tone = cells.get(place.column.id, ("", PLAIN))
+        if place.column.id == "name":
+            text = f"{'└' if row.last else '├'} {text}"
+        runs += _placed(x, place.x, Run(fit(text, width, right=place.column.right), FAINT if text == DASH else tone))
+        x = place.x + width
+    return runs
+
+
+def _replica_cells(replica: ReplicaView) -> dict[str, Cell]:
+    return {
+        "state": ("  replica", FAINT),
+        "name": (f"engine {printable(replica.engine, 40)}", PLAIN),
+        "running": _counted(replica.running),
+        "waiting": _counted(replica.waiting, WARN),
+        "tps": (rate(replica.generation_tps), PLAIN),
+        "memory": (percent(replica.kv_used), PLAIN),
+    }
+
+
+def _model_cells(model: ModelReading, moment: Moment) -> dict[str, Cell]:
+    seen = model_look(model.state)
+    return {
+        "state": (f"  {seen.word}", MUTED if seen.tone == "state-ok" else seen.tone),
+        "name": (printable(model.id, 120), PLAIN),
+        "memory": (size(model.vram_bytes if model.vram_bytes is not None else model.size_bytes), PLAIN),
+        "trend": (" · ".join(model_facts(model, moment)), MUTED),
+        "reason": ("", MUTED),
+    }
+
+
+def model_facts(model: ModelReading, moment: Moment) -> list[str]:
+    """What else is known of a model, a few words each."""
+    facts: list[str] = []
+    if model.vram_bytes is not None and model.size_bytes and model.vram_bytes < model.size_bytes:
+        facts.append(f"{percent(model.vram_bytes / model.size_bytes)} on GPU")
+    if model.context_length is not None:
+        facts.append(f"ctx {model.context_length}")
+    facts += [printable(text, 24) for text in (model.quantization, model.parameters) if text]
+    if model.expires_at is not None and moment.unix:
+        left = model.expires_at - moment.unix
+        facts.append(
+            "stays loaded" if left > 100 * 365 * 86_400 else f"unloads in {age(left)}" if left > 0 else "unloading"
+        )
+    return facts

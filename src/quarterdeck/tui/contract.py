@@ -1,0 +1,73 @@
+"""What the console needs of an engine. `quarterdeck.engine.engine.Engine` is one; so is a fake in a test."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple, Protocol
+
+from quarterdeck.config.fleet import EndpointSpec, FleetConfig, HostSpec
+from quarterdeck.model.fleet import FleetSnapshot
+
+
+class EngineLike(Protocol):
+    """A running engine, as far as the console uses it."""
+
+    @property
+    def paused(self) -> bool:
+        """Whether polling is stopped for now."""
+        ...
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two polls of an endpoint that has no interval of its own."""
+        ...
+
+    async def start(self) -> None:
+        """Begin polling in the background; returns at once."""
+        ...
+
+    async def stop(self) -> None:
+        """End every task and close every connection."""
+        ...
+
+    def snapshot(self) -> FleetSnapshot:
+        """The newest snapshot; the same object as last time if nothing changed."""
+        ...
+
+    def add(self, endpoints: tuple[EndpointSpec, ...], hosts: tuple[HostSpec, ...] = ()) -> None:
+        """Watch more."""
+        ...
+
+    def refresh(self, name: str | None = None) -> None:
+        """Poll one endpoint, or everything, as soon as possible."""
+        ...
+
+    def pause(self, paused: bool) -> None:
+        """Stop or resume polling."""
+        ...
+
+    def set_interval(self, seconds: float) -> None:
+        """Change the interval."""
+        ...
+
+
+class Notice(NamedTuple):
+    """What a preparation found: one line for the status line, and what to show while the table is empty."""
+
+    text: str
+    lines: tuple[str, ...] = ()
+
+
+Prepare = Callable[[EngineLike], Awaitable[Notice | None]]
+"""Runs after the first frame, while the engine polls: discovery, or starting the demo fleet. May call ``engine.add``."""
+
+MakeEngine = Callable[[FleetConfig], EngineLike]
+"""Called after the first frame, so that what an engine imports delays nothing that is seen."""
+
+
+class Frame(NamedTuple):
+    """What a screen draws: a snapshot, and when it is drawn (monotonic and Unix seconds)."""
+
+    fleet: FleetSnapshot
+    now: float
+    unix: float

@@ -1,0 +1,188 @@
+"""Everything known of one endpoint, as lines. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from quarterdeck.format import DASH, age, count, duration, percent, printable, rate, size
+from quarterdeck.model.fleet import EndpointView, ReplicaView
+from quarterdeck.model.reading import ModelReading
+from quarterdeck.tui.bars import bar, chart
+from quarterdeck.tui.cells import Moment, age_text, model_facts, reason_text
+from quarterdeck.tui.lines import (
+    ACCENT,
+    EMPTY_LINE,
+    FAINT,
+    MUTED,
+    PLAIN,
+    STRONG,
+    TITLE,
+    WARN,
+    Line,
+    Run,
+    beside,
+    cut,
+    fit,
+    wrap,
+)
+from quarterdeck.tui.rows import engine_text
+from quarterdeck.tui.states import look, model_look
+
+INDENT = "  "
+LABEL = 14
+CHART_HEIGHT = 6
+TWO_COLUMNS = 140
+"""From so many cells on, the page has two columns."""
+
+
+def detail_lines(view: EndpointView, moment: Moment, width: int) -> list[Line]:
+    """The page of an endpoint; in two columns where there is room."""
+    title, *identity = _identity(view, moment, width if width < TWO_COLUMNS else width // 2)
+    column = width if width < TWO_COLUMNS else width // 2
+    facts = [*identity, EMPTY_LINE, *_numbers(view, column)]
+    rest = [
+        *_history(view, column),
+        *_replicas(view.replicas),
+        *_models(view.models, moment, column),
+        *_notes(view, column),
+    ]
+    body = [*facts, *rest] if width < TWO_COLUMNS else beside(facts, rest, column)
+    return [Line(cut(line.runs, width), line.ground) for line in [title, *body]]
+
+
+def heading(text: str, aside: str = "") -> list[Line]:
+    """An empty line and a title."""
+    return [EMPTY_LINE, Line((Run(INDENT + text, TITLE), Run(f"  {aside}" if aside else "", FAINT)))]
+
+
+def _identity(view: EndpointView, moment: Moment, width: int) -> list[Line]:
+    seen = look(view.state)
+    since = "" if view.since is None else f" for {age(moment.now - view.since)}"
+    title = (
+        Run(f" {printable(view.name, 80)}  ", STRONG),
+        Run(f"{seen.glyph} {seen.word if view.state else 'not polled yet'}", seen.tone + "-word"),
+        Run(since, MUTED),
+    )
+    lines = [Line(title, "head"), EMPTY_LINE]
+    reason = reason_text(view)
+    if reason:
+        lines += _worded("why", reason, width, PLAIN)
+    if view.state is not None:
+        lines += _worded("means", seen.meaning, width, MUTED)
+    if seen.advice:
+        lines += _worded("try", seen.advice, width, MUTED)
+    lines += _worded("engine", engine_text(view) or DASH, width)
+    lines += _worded("url", printable(view.url, 200), width)
+    lines += _worded("host", printable(view.host or DASH, 80), width)
+    reach = f"{view.boundary.value}{', protected' if view.protected else ''}"
+    lines += _worded("boundary", reach, width)
+    lines += _worded("polled", _polled(view, moment), width)
+    return lines
+
+
+def _polled(view: EndpointView, moment: Moment) -> str:
+    every = f"every {view.interval:g} s"
+    if view.answered is None:
+        return f"{every}; has not answered yet"
+    fresh = age_text(view, moment.now)
+    answered = "just now" if fresh == "now" else f"{fresh} ago"
+    took = f" in {duration(view.latency_s)}" if view.latency_s is not None else ""
+    return f"{every}; the numbers are of {answered}{took}"
+
+
+def _worded(label: str, text: str, width: int, tone: str = PLAIN) -> list[Line]:
+    """A label and a text that wraps beside it."""
+    parts = wrap(text, max(8, min(100, width - LABEL - 4))) or [""]
+    labels = [label, *[""] * (len(parts) - 1)]
+    return [
+        Line((Run(INDENT + fit(name, LABEL), FAINT), Run(part, tone))) for name, part in zip(labels, parts, strict=True)
+    ]
+
+
+def _numbers(view: EndpointView, width: int) -> list[Line]:
+    old = MUTED if view.state is not None and not view.state.answers else STRONG
+    waiting = WARN if view.waiting and old == STRONG else old
+    cells = [
+        ("running", count(view.running), old),
+        ("waiting", count(view.waiting), waiting),
+        ("tok/s", rate(view.generation_tps), old),
+        ("prompt tok/s", rate(view.prompt_tps), old),
+        ("TTFT p95", duration(view.ttft_p95_s), old),
+        ("ITL p95", duration(view.itl_p95_s), old),
+    ]
+    columns = 3 if width >= 80 else 2 if width >= 50 else 1
+    lines = []
+    for first in range(0, len(cells), columns):
+        runs: list[Run] = []
+        for label, value, tone in cells[first : first + columns]:
+            runs += [Run(INDENT + fit(label, LABEL), FAINT), Run(fit(value, 8), FAINT if value == DASH else tone)]
+        lines.append(Line(tuple(runs)))
+    kv = (*bar(view.kv_used, 30), Run(f" {percent(view.kv_used)}", FAINT if view.kv_used is None else old))
+    lines.append(Line((Run(INDENT + fit("KV cache", LABEL), FAINT), *(kv if view.kv_used is not None else kv[-1:]))))
+    lines.append(Line((Run(INDENT + fit("GPU memory", LABEL), FAINT), Run(size(view.vram_bytes), old))))
+    return lines
+
+
+def _history(view: EndpointView, width: int) -> list[Line]:
+    known = [value for value in view.tps_history if value is not None]
+    room = min(120, width - 14)
+    if not known or room < 10:
+        return []
+    seconds = view.interval * min(len(view.tps_history), room)
+    lines = heading("tok/s", f"the last {age(seconds)}, one column a poll, {view.interval:g} s each")
+    drawn = chart(view.tps_history, min(room, len(view.tps_history)), CHART_HEIGHT)
+    top = max((value for value in view.tps_history[-room:] if value is not None), default=0.0)
+    for place, text in enumerate(drawn):
+        label = rate(top) if place == 0 else "0" if place == CHART_HEIGHT - 1 else ""
+        lines.append(Line((Run(INDENT + fit(label, 6, right=True) + " ", FAINT), Run(text, "bar-used"))))
+    return lines
+
+
+def _replicas(replicas: Sequence[ReplicaView]) -> list[Line]:
+    if len(replicas) < 2:
+        return []
+    titles = f"{INDENT}{fit('engine', 12)} {fit('running', 9, right=True)}{fit('waiting', 9, right=True)}"
+    titles += f"{fit('tok/s', 9, right=True)}{fit('KV', 7, right=True)}"
+    lines = [*heading("Replicas", str(len(replicas))), Line((Run(titles, FAINT),))]
+    for replica in replicas:
+        runs = (
+            Run(INDENT + fit(printable(replica.engine, 40), 12) + " "),
+            Run(fit(count(replica.running), 9, right=True)),
+            Run(fit(count(replica.waiting), 9, right=True), WARN if replica.waiting else PLAIN),
+            Run(fit(rate(replica.generation_tps), 9, right=True)),
+            Run(fit(percent(replica.kv_used), 7, right=True)),
+        )
+        lines.append(Line(runs))
+    return lines
+
+
+def _models(models: Sequence[ModelReading], moment: Moment, width: int) -> list[Line]:
+    if not models:
+        return []
+    lines = heading("Models", str(len(models)))
+    room = max(12, min(48, width - 36))
+    for model in models:
+        seen = model_look(model.state)
+        memory = model.vram_bytes if model.vram_bytes is not None else model.size_bytes
+        runs = (
+            Run(f"{INDENT}{seen.glyph} ", seen.tone),
+            Run(fit(seen.word, 10), MUTED),
+            Run(fit(printable(model.id, 120), room) + " ", PLAIN),
+            Run(fit(size(memory) if memory is not None else "", 9, right=True) + "  ", PLAIN),
+            Run(" · ".join(model_facts(model, moment)), MUTED),
+        )
+        lines.append(Line(runs))
+    return lines
+
+
+def _notes(view: EndpointView, width: int) -> list[Line]:
+    if not view.notes:
+        return []
+    lines = heading("Notes")
+    for note in view.notes:
+        parts = wrap(printable(note, 600), max(8, min(100, width - 6)))
+        lines += [
+            Line((Run(f"{INDENT}{'· ' if place == 0 else '  '}", ACCENT), Run(part, MUTED)))
+            for place, part in enumerate(parts)
+        ]
+    return lines

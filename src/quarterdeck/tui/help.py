@@ -1,0 +1,39 @@
+"""The help, made from the command table, the states and the columns. Pure."""
+
+from __future__ import annotations
+
+from quarterdeck.tui.columns import COLUMNS
+from quarterdeck.tui.commands import COMMANDS
+from quarterdeck.tui.lines import EMPTY_LINE, FAINT, MUTED, PLAIN, STRONG, TITLE, Line, Run, cut, fit, wrap
+from quarterdeck.tui.states import LOOKS, WAITING
+
+_LABEL = 14
+
+
+def help_lines(width: int) -> list[Line]:
+    """Keys, states and columns."""
+    lines = [Line((Run(" Help  ", STRONG), Run("Esc goes back", MUTED)), "head"), *_titled("Keys")]
+    for command in COMMANDS:
+        if command.keys:
+            lines += _entry((Run(fit(command.shown, _LABEL), STRONG),), command.help, width)
+    lines += _titled("States, the worst first")
+    for seen in (*LOOKS.values(), WAITING):
+        word = seen.word if seen is not WAITING else ""
+        label = (Run(seen.glyph, seen.tone), Run(fit(f" {word}", _LABEL - 1), seen.tone + "-word"))
+        lines += _entry(label, seen.meaning, width)
+    lines += _titled("Columns; the wider the terminal, the more of them")
+    for column in COLUMNS:
+        lines += _entry((Run(fit(column.title, _LABEL), STRONG),), column.meaning, width)
+    lines += _entry((Run(fit("–", _LABEL), STRONG),), "Not known. It never means zero.", width)
+    lines += [EMPTY_LINE, Line((Run("  All commands: ", FAINT), Run(": or ctrl+p", MUTED)))]
+    return [Line(cut(line.runs, width), line.ground) for line in lines]
+
+
+def _titled(text: str) -> list[Line]:
+    return [EMPTY_LINE, Line((Run(f"  {text}", TITLE),))]
+
+
+def _entry(label: tuple[Run, ...], text: str, width: int) -> list[Line]:
+    parts = wrap(text, max(8, min(90, width - _LABEL - 4))) or [""]
+    first = Line((Run("  "), *label, Run(parts[0], PLAIN)))
+    return [first, *(Line((Run(" " * (_LABEL + 2) + part, PLAIN),)) for part in parts[1:])]

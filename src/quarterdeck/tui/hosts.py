@@ -1,0 +1,220 @@
+"""The machines as lines: one a host, or one a GPU where there is room. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from quarterdeck.format import DASH, percent, printable, size, spark
+from quarterdeck.model.fleet import GpuView, HostView
+from quarterdeck.tui.bars import bar
+from quarterdeck.tui.lines import (
+    FAINT,
+    MUTED,
+    PLAIN,
+    STRONG,
+    WARN,
+    Line,
+    Run,
+    cell_width,
+    cut,
+    fit,
+    spread,
+    width_of,
+)
+
+LONGEST_NAME = 18
+HOT_C = 85.0
+
+
+def compact_height(hosts: Sequence[HostView]) -> int:
+    """Lines that one line a host takes."""
+    return len(hosts)
+
+
+def roomy_height(hosts: Sequence[HostView]) -> int:
+    """Lines that one line a GPU takes, with a title and a line for each host."""
+    return 1 + sum(1 + len(host.gpus) for host in hosts) if hosts else 0
+
+
+def host_lines(hosts: Sequence[HostView], width: int, height: int) -> list[Line]:
+    """The hosts in at most ``height`` lines of ``width`` cells."""
+    if height <= 0 or not hosts:
+        return []
+    if height >= roomy_height(hosts) and width >= 60:
+        return _roomy(hosts, width)
+    name_width = _name_width(hosts)
+    shown = hosts if len(hosts) <= height else hosts[: height - 1]
+    show = _level(hosts, width - name_width - 5 - _MACHINE_WIDTH)
+    lines = [_compact(host, name_width, width, show) for host in shown]
+    if len(shown) < len(hosts):
+        lines.append(Line((Run(f"   … {len(hosts) - len(shown)} more hosts", MUTED),)))
+    return lines
+
+
+def _name_width(hosts: Sequence[HostView]) -> int:
+    return min(LONGEST_NAME, max(cell_width(printable(host.name, 60)) for host in hosts))
+
+
+# ---- one line a host ----------------------------------------------------------------------------------------------
+
+_MACHINE_WIDTH = 20
+
+
+def _compact(host: HostView, name_width: int, width: int, show: Level) -> Line:
+    left = [Run("   " + fit(printable(host.name, 60), name_width) + "  ", STRONG)]
+    if host.gpus:
+        for place, gpu in enumerate(host.gpus):
+            left += [Run(show.gap if place else ""), *show.runs(gpu)]
+    else:
+        left.append(Run(_why_no_gpu(host), MUTED))
+    return Line(spread(cut(left, width), _machine(host), width))
+
+
+def _why_no_gpu(host: HostView) -> str:
+    return printable(host.reason, 160) or ("no GPU" if host.at is not None else "waiting for the first answer")
+
+
+def _machine(host: HostView) -> list[Run]:
+    """CPU and memory of the machine itself, in `_MACHINE_WIDTH` cells at most."""
+    if host.cpu is None and host.memory_used_bytes is None:
+        return []
+    memory = _fraction(host.memory_used_bytes, host.memory_total_bytes)
+    return [
+        Run("cpu ", FAINT),
+        Run(fit(percent(host.cpu), 4, right=True), MUTED),
+        Run("  mem ", FAINT),
+        Run(fit(percent(memory), 4, right=True) + " ", MUTED),
+    ]
+
+
+def _fraction(used: float | None, total: float | None) -> float | None:
+    return used / total if used is not None and total else None
+
+
+def _memory_fraction(gpu: GpuView) -> float | None:
+    return _fraction(gpu.memory_used_bytes, gpu.memory_total_bytes)
+
+
+class Level(NamedTuple):
+    """One way to draw a GPU on a host's line."""
+
+    width: int
+    gap: str
+    runs: Callable[[GpuView], list[Run]]
+
+
+def _index(gpu: GpuView) -> Run:
+    return Run(f"{gpu.index} ", FAINT)
+
+
+def _percent(fraction: float | None, tone: str = PLAIN) -> Run:
+    return Run(fit(percent(fraction), 4, right=True), tone if fraction else FAINT)
+
+
+def _full(gpu: GpuView) -> list[Run]:
+    return [
+        *_barred(gpu),
+        Run(fit(size(gpu.memory_used_bytes), 9, right=True), PLAIN),
+        Run(" of " + fit(size(gpu.memory_total_bytes), 8), MUTED),
+        *_watts(gpu),
+        *_heat(gpu),
+    ]
+
+
+def _warm(gpu: GpuView) -> list[Run]:
+    return [*_barred(gpu), Run(" mem", FAINT), _percent(_memory_fraction(gpu)), *_heat(gpu)]
+
+
+def _barred(gpu: GpuView) -> list[Run]:
+    return [_index(gpu), *bar(gpu.utilization, 8), _percent(gpu.utilization)]
+
+
+def _short(gpu: GpuView) -> list[Run]:
+    return [_index(gpu), *bar(gpu.utilization, 4), _percent(gpu.utilization)]
+
+
+def _bare(gpu: GpuView) -> list[Run]:
+    return [_index(gpu), _percent(gpu.utilization)]
+
+
+def _tiny(gpu: GpuView) -> list[Run]:
+    return [Run(spark((gpu.utilization,), 1, top=1.0) if gpu.utilization is not None else DASH, "bar-used")]
+
+
+def _watts(gpu: GpuView) -> list[Run]:
+    text = DASH if gpu.power_w is None else f"{gpu.power_w:.0f} W"
+    return [Run(fit(text, 7, right=True), MUTED)]
+
+
+def _heat(gpu: GpuView) -> list[Run]:
+    text = DASH if gpu.temperature_c is None else f"{gpu.temperature_c:.0f}°C"
+    hot = gpu.temperature_c is not None and gpu.temperature_c >= HOT_C
+    return [Run(fit(text, 6, right=True), WARN if hot else MUTED)]
+
+
+_LEVELS = (
+    Level(48, "   ", _full),
+    Level(28, "   ", _warm),
+    Level(14, "  ", _barred),
+    Level(10, "  ", _short),
+    Level(6, "  ", _bare),
+    Level(1, "", _tiny),
+)
+
+
+def _level(hosts: Sequence[HostView], room: int) -> Level:
+    """The fullest way that fits the host with most GPUs, so that all hosts line up."""
+    most = max(len(host.gpus) for host in hosts)
+    for level in _LEVELS:
+        if most * (level.width + len(level.gap)) - len(level.gap) <= room:
+            return level
+    return _LEVELS[-1]
+
+
+# ---- one line a GPU -----------------------------------------------------------------------------------------------
+
+
+def _roomy(hosts: Sequence[HostView], width: int) -> list[Line]:
+    bars = min(28, max(6, (width - 74) // 3))
+    names = max((cell_width(_gpu_name(gpu)) for host in hosts for gpu in host.gpus), default=0)
+    lines = [Line((Run("   hosts and GPUs", MUTED),), "head")]
+    for host in hosts:
+        lines.append(_host_title(host, width))
+        lines += [_gpu_line(gpu, min(names, 28), bars, width) for gpu in host.gpus]
+    return lines
+
+
+def _host_title(host: HostView, width: int) -> Line:
+    left = [Run("   " + printable(host.name, 40), STRONG)]
+    if not host.gpus or host.reason:
+        left.append(Run(f"  {_why_no_gpu(host)}", MUTED))
+    right: list[Run] = []
+    if width >= 100 and any(value is not None for value in host.gpu_history):
+        right += [Run(spark(host.gpu_history, 24, top=1.0), "bar-used"), Run("   ")]
+    right += _machine(host)
+    if width >= 100 and host.memory_total_bytes is not None:
+        right.append(Run(fit(f"of {size(host.memory_total_bytes)} ", 12), FAINT))
+    return Line(spread(cut(left, width), right, width))
+
+
+def _gpu_line(gpu: GpuView, name_width: int, bars: int, width: int) -> Line:
+    runs = [Run(f"     {gpu.index}  ", FAINT), Run(fit(_gpu_name(gpu), name_width) + "  ", MUTED)]
+    if width - width_of(runs) < bars * 2 + 52:
+        runs = [Run(f"     {gpu.index}  ", FAINT)]
+    runs += [*bar(gpu.utilization, bars), _percent(gpu.utilization)]
+    runs += [Run("   mem ", FAINT), *bar(_memory_fraction(gpu), bars, "bar-memory")]
+    runs += [
+        Run(fit(size(gpu.memory_used_bytes), 9, right=True)),
+        Run(f" of {fit(size(gpu.memory_total_bytes), 8)}", MUTED),
+    ]
+    runs += [
+        *_watts(gpu),
+        Run("" if gpu.power_limit_w is None else f" of {gpu.power_limit_w:.0f} W", FAINT),
+        *_heat(gpu),
+    ]
+    return Line(cut(runs, width))
+
+
+def _gpu_name(gpu: GpuView) -> str:
+    return printable(gpu.name or "GPU", 40).removeprefix("NVIDIA ")

@@ -1,0 +1,52 @@
+"""From the tones and grounds of lines to the styles of the theme in force."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.style import Style
+from textual.color import Color
+
+from quarterdeck.tui import lines
+
+_BOLD_TONES = {lines.STRONG, lines.TITLE, lines.BAD}
+_WORD = "-word"
+"""Ending of the tone of a state's word: the state's colour, bold."""
+_COLOURS = {
+    lines.PLAIN: "ink",
+    lines.MUTED: "ink-muted",
+    lines.FAINT: "ink-faint",
+    lines.STRONG: "ink-strong",
+    lines.ACCENT: "ink-accent",
+    lines.TITLE: "ink-accent",
+    lines.WARN: "state-busy",
+    lines.BAD: "state-down",
+}
+_GROUNDS = {"": "background", "head": "ground-head", "selected": "ground-selected", "box": "ground-head"}
+
+
+class Ink:
+    """The styles of one theme. Made anew when the theme changes."""
+
+    def __init__(self, variables: Mapping[str, str], *, no_color: bool = False) -> None:
+        """``variables`` are the theme's, as Textual resolves them; ``no_color`` marks by reversing what colour would."""
+        self._variables = variables
+        self._no_color = no_color
+        self._styles: dict[tuple[str, str], Style] = {}
+
+    def style(self, tone: str, ground: str) -> Style:
+        """The style of a run with ``tone`` on a line with ``ground``."""
+        found = self._styles.get((tone, ground))
+        if found is None:
+            found = self._styles[tone, ground] = self._made(tone, ground)
+        return found
+
+    def _made(self, tone: str, ground: str) -> Style:
+        bold = tone in _BOLD_TONES or tone.endswith(_WORD)
+        colour = _COLOURS.get(tone, tone.removesuffix(_WORD))
+        return Style(
+            color=Color.parse(self._variables[colour]).rich_color,
+            bgcolor=Color.parse(self._variables[_GROUNDS[ground]]).rich_color,
+            bold=bold or None,
+            reverse=True if self._no_color and ground == "selected" else None,
+        )

@@ -1,0 +1,90 @@
+"""What all screens have in common: keys from the command table, and frames to draw."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from textual.screen import Screen
+
+from quarterdeck.tui.contract import Frame
+from quarterdeck.tui.widgets.lines_view import LinesBlock
+
+if TYPE_CHECKING:
+    from quarterdeck.tui.app import ConsoleApp
+
+
+class ConsoleScreen(Screen[None]):
+    """A screen whose commands are its ``do_ID`` methods, or the app's."""
+
+    DEFAULT_CSS = """
+    ConsoleScreen { background: $background; layout: vertical; }
+    """
+    ALLOW_SELECT = False
+    where = ""
+    """What the command table calls this screen."""
+
+    @property
+    def console_app(self) -> ConsoleApp:
+        """The app."""
+        return cast("ConsoleApp", self.app)
+
+    def draw(self, frame: Frame) -> None:
+        """Draw a frame. Called on the screen on top only."""
+        raise NotImplementedError
+
+    def action_run(self, command: str) -> None:
+        """Do a command of the table."""
+        name = f"do_{command}"
+        (getattr(self, name, None) or getattr(self.app, name))()
+
+    def on_screen_resume(self) -> None:
+        """On top (again): draw the newest at once."""
+        self.console_app.redraw()
+
+    def on_resize(self) -> None:
+        """Another size may leave room for other things."""
+        self.console_app.redraw()
+
+
+class PageScreen(ConsoleScreen):
+    """A page of lines that scrolls; Esc and q go back."""
+
+    AUTO_FOCUS = ""
+
+    @property
+    def page(self) -> LinesBlock:
+        """The lines."""
+        return self.query_one(LinesBlock)
+
+    def do_back(self) -> None:
+        """Go back."""
+        self.app.pop_screen()
+
+    do_leave = do_back
+
+    def do_up(self) -> None:
+        """Scroll up by a line."""
+        self._scroll(-1)
+
+    def do_down(self) -> None:
+        """Scroll down by a line."""
+        self._scroll(1)
+
+    def do_page_up(self) -> None:
+        """Scroll up by a page."""
+        self._scroll(1 - self.page.size.height)
+
+    def do_page_down(self) -> None:
+        """Scroll down by a page."""
+        self._scroll(self.page.size.height - 1)
+
+    def do_top(self) -> None:
+        """Scroll to the first line."""
+        self._scroll(-(1 << 20))
+
+    def do_bottom(self) -> None:
+        """Scroll to the last line."""
+        self._scroll(1 << 20)
+
+    def _scroll(self, lines: int) -> None:
+        self.page.scroll_to(y=self.page.scroll_offset.y + lines, animate=False, immediate=True)

@@ -1,0 +1,209 @@
+"""The fleet: the table, the machines under it, and the status line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.app import ComposeResult
+from textual.widget import Widget
+
+from quarterdeck.model.verdict import is_well
+from quarterdeck.tui.cells import reason_text
+from quarterdeck.tui.commands import bindings
+from quarterdeck.tui.contract import Frame
+from quarterdeck.tui.lines import FAINT, MUTED, PLAIN, STRONG, Line, Run, cell_width, wrap
+from quarterdeck.tui.rows import ORDERS
+from quarterdeck.tui.screens.base import ConsoleScreen
+from quarterdeck.tui.status import Status
+from quarterdeck.tui.widgets.fleet_table import FleetTable
+from quarterdeck.tui.widgets.gpu_strip import GpuStrip
+from quarterdeck.tui.widgets.status_line import Banner, StatusLine
+
+HINTS = (("?", "help"), ("/", "filter"), ("Enter", "open"), ("s", "sort"), (":", "commands"), ("q", "quit"))
+
+
+class FleetScreen(ConsoleScreen):
+    """The top view."""
+
+    where = "fleet"
+    BINDINGS = bindings("fleet")
+    AUTO_FOCUS = ""
+
+    def __init__(self, problems: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self._problems = problems
+        self._table = FleetTable()
+        self._strip = GpuStrip(id="hosts")
+        self._status = StatusLine(id="status")
+        self._frame: Frame | None = None
+
+    def compose(self) -> ComposeResult:
+        """Table, machines, status; a banner on top where the fleet file is wrong."""
+        if self._problems:
+            yield Banner(self._problems)
+        yield from (self._table, self._strip, self._status)
+
+    @property
+    def table(self) -> FleetTable:
+        """The table."""
+        return self._table
+
+    def draw(self, frame: Frame) -> None:
+        """Bring a frame to the widgets."""
+        self._frame = frame
+        self._table.empty = empty_lines(self.console_app.welcome, self.size.width, filtered=bool(self._table.needle))
+        self._table.show(frame)
+        room = self.size.height - 1 - bool(self._problems) - self._prompt_height()
+        self._strip.show_hosts(frame.fleet.hosts, len(self._table.rows), room)
+        self._draw_status()
+
+    def _prompt_height(self) -> int:
+        return len(self.query("#prompt"))
+
+    def _draw_status(self) -> None:
+        if self._frame is None:
+            return
+        app = self.console_app
+        status = Status(
+            self._frame.fleet,
+            interval=app.interval,
+            paused=app.paused,
+            started=app.engine is not None,
+            needle=self._table.needle,
+            shown=self._table.shown_endpoints,
+            about=self._about(),
+            notice=app.notice,
+            hints=HINTS,
+        )
+        self._status.show_status(status)
+
+    def _about(self) -> str:
+        """What is wrong with the selected endpoint, where the table can't say it."""
+        view = self._table.selected_view
+        if view is None or view.state is None or is_well(view) or self._table.layout_now.has("reason"):
+            return ""
+        return f"{view.name}: {reason_text(view)}" if view.reason else ""
+
+    # ---- commands
+
+    def do_open(self) -> None:
+        """Open the selected endpoint."""
+        view = self._table.selected_view
+        if view is None:
+            self.console_app.say("there is nothing to open")
+        else:
+            self.console_app.open_endpoint(view.name)
+
+    def do_back(self) -> None:
+        """Clear the filter."""
+        self._close_prompt()
+        self._set_filter("")
+
+    def do_leave(self) -> None:
+        """Quit."""
+        self.console_app.do_quit()
+
+    def do_up(self) -> None:
+        """Select the row above."""
+        self._table.move(-1)
+        self._draw_status()
+
+    def do_down(self) -> None:
+        """Select the row below."""
+        self._table.move(1)
+        self._draw_status()
+
+    def do_page_up(self) -> None:
+        """Select a row one window above."""
+        self._table.page(-1)
+        self._draw_status()
+
+    def do_page_down(self) -> None:
+        """Select a row one window below."""
+        self._table.page(1)
+        self._draw_status()
+
+    def do_top(self) -> None:
+        """Select the first row."""
+        self._table.select(0)
+        self._draw_status()
+
+    def do_bottom(self) -> None:
+        """Select the last row."""
+        self._table.select(len(self._table.rows) - 1)
+        self._draw_status()
+
+    def do_unfold(self) -> None:
+        """Show what is below the endpoint."""
+        self._fold(opened=True)
+
+    def do_fold(self) -> None:
+        """Hide it."""
+        self._fold(opened=False)
+
+    def do_toggle(self) -> None:
+        """One or the other."""
+        view = self._table.selected_view
+        self._fold(opened=view is not None and view.name not in self._table.opened)
+
+    def _fold(self, *, opened: bool) -> None:
+        view = self._table.selected_view
+        if view is not None and not self._table.fold(opened) and opened and view.name not in self._table.opened:
+            self.console_app.say(f"{view.name} has told of no models yet")
+        self.console_app.redraw()
+
+    def do_sort(self) -> None:
+        """The next order."""
+        order = ORDERS[(ORDERS.index(self._table.order) + 1) % len(ORDERS)]
+        self._table.change(order=order)
+        self.console_app.say(f"sorted {order.label}" if order.id == "name" else order.label)
+
+    def do_filter(self) -> None:
+        """Ask for a filter, which works while it is typed."""
+        from quarterdeck.tui.widgets.prompt import FilterPrompt
+
+        if not self.query(FilterPrompt):
+            self.mount(FilterPrompt(self._table.needle), before=self._status)
+            self.call_after_refresh(self.console_app.redraw)
+
+    def _set_filter(self, needle: str) -> None:
+        if needle != self._table.needle:
+            self._table.change(needle=needle)
+            self.console_app.redraw()
+
+    def _close_prompt(self) -> None:
+        prompts: Iterable[Widget] = self.query("#prompt")
+        for prompt in list(prompts):
+            prompt.remove()
+            self.call_after_refresh(self.console_app.redraw)
+
+    def on_input_changed(self, event: object) -> None:
+        """The filter is being typed."""
+        self._set_filter(str(getattr(event, "value", "")))
+
+    def on_input_submitted(self) -> None:
+        """The filter stays; the keys are the table's again."""
+        self._close_prompt()
+
+    def on_fleet_table_opened(self) -> None:
+        """Double click."""
+        self.do_open()
+
+    def on_fleet_table_selected(self) -> None:
+        """Click."""
+        self._draw_status()
+
+
+def empty_lines(welcome: tuple[str, ...], width: int, *, filtered: bool) -> list[Line]:
+    """What an empty table says: what is being looked for, or what was found missing and what to do."""
+    if filtered:
+        return [_centred("no endpoint matches the filter", width, STRONG), _centred("Esc clears it", width, MUTED)]
+    texts = [part for text in welcome for part in (wrap(text, max(1, min(76, width - 4))) or [""])]
+    block = max((cell_width(text) for text in texts), default=0)
+    indent = " " * max(0, (width - block) // 2)
+    tones = [STRONG, *([PLAIN] * len(texts))]
+    return [Line((Run(indent, FAINT), Run(text, tone))) for text, tone in zip(texts, tones, strict=False)]
+
+
+def _centred(text: str, width: int, tone: str) -> Line:
+    return Line((Run(" " * max(0, (width - cell_width(text)) // 2) + text, tone),))

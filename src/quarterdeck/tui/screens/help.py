@@ -1,0 +1,26 @@
+"""The help."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+
+from quarterdeck.tui.commands import bindings
+from quarterdeck.tui.contract import Frame
+from quarterdeck.tui.help import help_lines
+from quarterdeck.tui.screens.base import PageScreen
+from quarterdeck.tui.widgets.lines_view import LinesBlock
+
+
+class HelpScreen(PageScreen):
+    """Keys, states and columns."""
+
+    where = "help"
+    BINDINGS = bindings("help")
+
+    def compose(self) -> ComposeResult:
+        """One page."""
+        yield LinesBlock(id="page")
+
+    def draw(self, frame: Frame) -> None:
+        """The same whatever the fleet does; only the width matters."""
+        self.page.show(help_lines(max(1, self.size.width - 1)))

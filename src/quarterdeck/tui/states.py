@@ -1,0 +1,100 @@
+"""How the states of endpoints and models look: a word and a glyph always, a tone with them. Pure."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from quarterdeck.model.fleet import State
+from quarterdeck.model.reading import ModelState
+
+
+class Look(NamedTuple):
+    """A state as people see it."""
+
+    glyph: str
+    word: str
+    tone: str
+    meaning: str
+    """One sentence for the help screen."""
+    advice: str = ""
+    """What to try, for the detail screen."""
+
+
+WAITING = Look("…", "…", "faint", "Not polled yet: waiting for the first answer.")
+
+LOOKS: dict[State, Look] = {
+    State.DOWN: Look(
+        "✗",
+        "DOWN",
+        "state-down",
+        "Nobody answers: refused, or silent for a minute.",
+        "Is the server running, and does the url name the right port? A vLLM that still loads its model refuses, too.",
+    ),
+    State.STALLED: Look(
+        "■",
+        "STALLED",
+        "state-stalled",
+        "It answers, requests run or wait, but no token comes out.",
+        "Look at the server's log and its GPUs; a hung engine needs a restart.",
+    ),
+    State.AUTH: Look(
+        "⊘",
+        "AUTH",
+        "state-auth",
+        "401 or 403: the key is missing or wrong.",
+        'Give the endpoint its key in the fleet file: auth = { env = "NAME" }, { file = … } or { command = … }.',
+    ),
+    State.STALE: Look(
+        "○",
+        "STALE",
+        "state-stale",
+        "The last good answer is old; the numbers are of then.",
+        "The server may be frozen or the line slow; a longer timeout helps where answers take long.",
+    ),
+    State.RESTARTED: Look(
+        "↻",
+        "RESTARTED",
+        "state-restarted",
+        "It came back within the last minute; its counters began anew.",
+        "If nobody restarted it, its log has the reason.",
+    ),
+    State.LOADING: Look("◐", "LOADING", "state-loading", "The server is up, the model is not ready yet.", "Wait."),
+    State.BUSY: Look(
+        "▲",
+        "BUSY",
+        "state-busy",
+        "Requests wait, or the KV cache is nearly full.",
+        "It works at its limit; send requests elsewhere or add a replica.",
+    ),
+    State.SLEEPING: Look("◌", "SLEEPING", "state-sleeping", "Put to sleep on purpose; it wakes on demand."),
+    State.OK: Look("●", "OK", "state-ok", "It answers and has room."),
+}
+"""In order of severity, the worst first."""
+
+_SEVERITY = {state: place for place, state in enumerate(LOOKS)}
+UNPOLLED_SEVERITY = _SEVERITY[State.BUSY]
+"""Where an endpoint stands that was not polled yet."""
+
+_MODELS: dict[ModelState, Look] = {
+    ModelState.LOADED: Look("●", "loaded", "state-ok", "In memory."),
+    ModelState.LOADING: Look("◐", "loading", "state-loading", "Being loaded."),
+    ModelState.SLEEPING: Look("◌", "sleeping", "state-sleeping", "Weights are out of GPU memory until it is woken."),
+    ModelState.INSTALLED: Look("·", "installed", "faint", "On disk, not in memory."),
+    ModelState.SERVED: Look("●", "served", "muted", "Listed by a server that doesn't tell more."),
+    ModelState.FAILED: Look("✗", "failed", "state-down", "It could not be loaded."),
+}
+
+
+def look(state: State | None) -> Look:
+    """How an endpoint's state looks."""
+    return WAITING if state is None else LOOKS[state]
+
+
+def model_look(state: ModelState) -> Look:
+    """How a model's state looks."""
+    return _MODELS[state]
+
+
+def severity(state: State | None) -> int:
+    """0 is the worst."""
+    return UNPOLLED_SEVERITY if state is None else _SEVERITY[state]

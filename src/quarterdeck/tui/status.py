@@ -1,0 +1,103 @@
+"""The status line: what is polled, how many are well, and what to know right now. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from quarterdeck.format import printable
+from quarterdeck.model.fleet import FleetSnapshot, State
+from quarterdeck.model.verdict import is_well
+from quarterdeck.tui.lines import ACCENT, FAINT, MUTED, PLAIN, STRONG, WARN, Line, Run, cut, spread, width_of
+from quarterdeck.tui.states import LOOKS, Look
+
+_CALM = (State.OK, State.SLEEPING)
+
+
+class Status(NamedTuple):
+    """What the status line tells."""
+
+    fleet: FleetSnapshot
+    interval: float
+    paused: bool = False
+    started: bool = True
+    needle: str = ""
+    shown: int = 0
+    """Endpoints that the filter keeps."""
+    about: str = ""
+    """What is wrong with the selected endpoint, where the table has no room to say it."""
+    notice: str = ""
+    """News for the next few seconds; takes the place of all that can wait."""
+    hints: Sequence[tuple[str, str]] = ()
+    """Keys and what they do, the most useful first."""
+
+
+def status_line(status: Status, width: int) -> Line:
+    """One line of ``width`` cells; what matters least is dropped first."""
+    runs: list[Run] = [Run(" "), *_wellness(status.fleet)]
+    for part in (_pace(status), _filter(status)):
+        if part and width_of(runs) + width_of(part) + 2 <= width:
+            runs += [Run("  "), *part]
+    about = _about(status)
+    if about and width - width_of(runs) > 20:
+        runs += [Run("  "), *about]
+    return Line(spread(cut(runs, width), _hints(status, width - width_of(runs) - 3), width), "head")
+
+
+def seconds(interval: float) -> str:
+    """An interval as people write it: "0.5 s", "2 s"."""
+    return f"{interval:g} s"
+
+
+def _wellness(fleet: FleetSnapshot) -> list[Run]:
+    total = len(fleet.endpoints)
+    if not total:
+        return [Run("no endpoints", MUTED)]
+    polled = sum(view.state is not None for view in fleet.endpoints)
+    well = sum(is_well(view) for view in fleet.endpoints)
+    if not polled:
+        return [Run(f"asking {total} endpoint{'s' if total > 1 else ''} …", MUTED)]
+    runs = [Run(f"{well}/{total}", STRONG), Run(" well", PLAIN if well == total else MUTED)]
+    counts = Counter(view.state for view in fleet.endpoints)
+    for state, look in LOOKS.items():
+        if counts[state] and state not in _CALM:
+            runs += [Run("  "), *_counted(look, counts[state])]
+    return runs
+
+
+def _counted(look: Look, number: int) -> list[Run]:
+    return [Run(f"{look.glyph} {number} {look.word}", look.tone)]
+
+
+def _pace(status: Status) -> list[Run]:
+    if status.paused:
+        return [Run("PAUSED", "state-busy-word"), Run(" p resumes", MUTED)]
+    if not status.started:
+        return [Run("starting …", MUTED)]
+    return [Run(f"every {seconds(status.interval)}", MUTED)]
+
+
+def _filter(status: Status) -> list[Run]:
+    if not status.needle:
+        return []
+    kept = f" {status.shown} of {len(status.fleet.endpoints)}"
+    return [Run(f"/{printable(status.needle, 24)}", WARN), Run(kept, MUTED)]
+
+
+def _about(status: Status) -> list[Run]:
+    if status.notice:
+        return [Run(printable(status.notice, 300), ACCENT)]
+    return [Run(printable(status.about, 300), PLAIN)] if status.about else []
+
+
+def _hints(status: Status, room: int) -> list[Run]:
+    runs: list[Run] = []
+    if status.notice:
+        return runs
+    for key, label in status.hints:
+        hint = [Run(f"{key} ", MUTED), Run(f"{label}  ", FAINT)]
+        if width_of(runs) + width_of(hint) > room:
+            break
+        runs += hint
+    return runs

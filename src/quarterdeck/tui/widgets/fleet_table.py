@@ -1,0 +1,179 @@
+"""The fleet as a table."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.message import Message
+
+from quarterdeck.model.fleet import EMPTY_FLEET, EndpointView
+from quarterdeck.tui.cells import Moment, header, row_line
+from quarterdeck.tui.columns import MARKER, Layout, layout
+from quarterdeck.tui.contract import Frame
+from quarterdeck.tui.lines import EMPTY_LINE, Line
+from quarterdeck.tui.rows import ORDERS, Key, Order, Row, endpoints, has_parts, rows, wanted_widths
+from quarterdeck.tui.widgets.lines_view import LinesView
+
+
+class FleetTable(LinesView):
+    """One row an endpoint, under a line of titles. The selection stays on its endpoint wherever that moves."""
+
+    class Opened(Message):
+        """An endpoint was double-clicked."""
+
+    class Selected(Message):
+        """Another row was selected with the mouse."""
+
+    def __init__(self) -> None:
+        super().__init__(id="fleet")
+        self.order: Order = ORDERS[0]
+        self.needle = ""
+        self.opened: set[str] = set()
+        self.rows: list[Row] = []
+        self.selected: Key | None = None
+        self.empty: list[Line] = []
+        """Shown, centred, while there is no row."""
+        self._at = 0
+        self._frame = Frame(EMPTY_FLEET, 0.0, 0.0)
+        self._layout: Layout = layout(0, {})
+
+    @property
+    def layout_now(self) -> Layout:
+        """The columns shown."""
+        return self._layout
+
+    @property
+    def selected_view(self) -> EndpointView | None:
+        """The selected endpoint."""
+        return self.rows[self._at].view if self.rows else None
+
+    @property
+    def selected_row(self) -> Row | None:
+        """The selected row, an endpoint's or one below it."""
+        return self.rows[self._at] if self.rows else None
+
+    @property
+    def shown_endpoints(self) -> int:
+        """How many endpoints the filter keeps."""
+        return sum(row.part is None for row in self.rows)
+
+    def show(self, frame: Frame) -> None:
+        """Show a snapshot; where it is the one already shown, only ages can change."""
+        same = frame.fleet is self._frame.fleet
+        self._frame = frame
+        if not same:
+            self.rearrange()
+        self.update_lines()
+
+    def rearrange(self) -> None:
+        """Find rows and columns anew: another snapshot, order, filter, width, or something folded."""
+        fleet = self._frame.fleet
+        self.rows = rows(endpoints(fleet, self.order, self.needle), self.opened)
+        self._layout = layout(self._table_width(), wanted_widths(fleet))
+        self._find_selected()
+        self.set_length(len(self.rows) + 1)
+
+    def change(self, *, order: Order | None = None, needle: str | None = None) -> None:
+        """Sort or filter otherwise."""
+        self.order = order or self.order
+        self.needle = self.needle if needle is None else needle
+        self.rearrange()
+        self._keep_in_view()
+        self.update_lines()
+
+    def _table_width(self) -> int:
+        """One cell is kept for the scrollbar, so that columns stay where they are when it appears."""
+        return max(0, self.size.width - 1)
+
+    def _find_selected(self) -> None:
+        if not self.rows:
+            self._at = 0
+            return
+        for place, row in enumerate(self.rows):
+            if row.key == self.selected:
+                self._at = place
+                return
+        owner = self.selected[0] if self.selected else None
+        at_owner = next((place for place, row in enumerate(self.rows) if row.key == (owner, "")), None)
+        self._at = at_owner if at_owner is not None else min(self._at, len(self.rows) - 1)
+        if owner is None or at_owner is not None:
+            self.selected = self.rows[self._at].key
+
+    # ---- moving and folding
+
+    def move(self, by: int) -> None:
+        """Select another row."""
+        self.select(self._at + by)
+
+    def select(self, place: int) -> None:
+        """Select the row at ``place``, or the nearest there is."""
+        if not self.rows:
+            return
+        self._at = max(0, min(place, len(self.rows) - 1))
+        self.selected = self.rows[self._at].key
+        self._keep_in_view()
+        self.update_lines()
+
+    def page(self, pages: int) -> None:
+        """Move by windows."""
+        self.move(pages * max(1, self._window() - 1))
+
+    def fold(self, opened: bool) -> bool:
+        """Open or close the selected endpoint; ``False`` if there is nothing to do."""
+        row = self.selected_row
+        if row is None or (opened and not has_parts(row.view)) or opened is (row.view.name in self.opened):
+            return False
+        self.opened ^= {row.view.name}
+        self.selected = (row.view.name, "")
+        self.rearrange()
+        self._keep_in_view()
+        self.update_lines()
+        return True
+
+    def _window(self) -> int:
+        return max(0, self.size.height - 1)
+
+    def _keep_in_view(self) -> None:
+        """Scroll by half a window: each scroll repaints much, so there should be few."""
+        top, window = self.scroll_offset.y, self._window()
+        if window and not top <= self._at < top + window:
+            half = window // 2
+            wanted = self._at - half if self._at >= top + window else self._at - (window - 1 - half)
+            self.scroll_to(y=max(0, wanted), animate=False, immediate=True)
+
+    # ---- drawing
+
+    def line_at(self, y: int) -> Line:
+        """The titles, then the rows in view."""
+        if not self.rows:
+            return self._empty_line(y)
+        if y == 0:
+            return header(self._layout, self.order)
+        place = y - 1 + self.scroll_offset.y
+        if place >= len(self.rows):
+            return EMPTY_LINE
+        row = self.rows[place]
+        moment = Moment(self._frame.now, self._frame.unix)
+        opened = row.view.name in self.opened
+        return row_line(row, self._layout, moment, selected=place == self._at, opened=opened)
+
+    def _empty_line(self, y: int) -> Line:
+        first = max(0, (self.size.height - len(self.empty)) // 3)
+        place = y - first
+        return self.empty[place] if 0 <= place < len(self.empty) else EMPTY_LINE
+
+    def resized(self) -> None:
+        """Other columns may fit now."""
+        self.rearrange()
+        self._keep_in_view()
+
+    # ---- mouse
+
+    def on_click(self, event: events.Click) -> None:
+        """Select; a click on the triangle unfolds, a double click opens."""
+        place = event.y - 1 + self.scroll_offset.y
+        if event.y == 0 or place >= len(self.rows):
+            return
+        self.select(place)
+        if event.x < MARKER and self.rows[place].part is None:
+            self.fold(self.rows[place].view.name not in self.opened)
+        self.post_message(self.Opened() if event.chain == 2 else self.Selected())

@@ -1,0 +1,40 @@
+"""The machines under the table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from quarterdeck.model.fleet import HostView
+from quarterdeck.tui.hosts import compact_height, host_lines, roomy_height
+from quarterdeck.tui.widgets.lines_view import LinesBlock
+
+SMALLEST_TABLE = 9
+"""Lines that the table keeps (its title among them) before a host gets one."""
+
+
+def strip_height(hosts: Sequence[HostView], rows: int, height: int) -> int:
+    """Lines for the hosts on a screen with ``height`` lines for them and a table of ``rows`` rows.
+
+    One line a GPU where the whole table fits as well; else one line a host, as far as the table stays useful; else none.
+    """
+    if not hosts:
+        return 0
+    full = roomy_height(hosts)
+    if rows + 2 + full <= height:
+        return full
+    return min(compact_height(hosts), max(0, height - min(rows + 1, SMALLEST_TABLE)), max(1, height // 3))
+
+
+class GpuStrip(LinesBlock):
+    """One line a host, or one a GPU."""
+
+    DEFAULT_CSS = """
+    GpuStrip { height: 0; overflow-y: hidden; }
+    """
+
+    def show_hosts(self, hosts: Sequence[HostView], rows: int, room: int) -> None:
+        """Show the hosts in what a table of ``rows`` rows leaves of ``room`` lines."""
+        height = strip_height(hosts, rows, room)
+        if self.styles.height is None or self.styles.height.value != height:
+            self.styles.height = height
+        self.show(host_lines(hosts, self.size.width or self.app.size.width, height))

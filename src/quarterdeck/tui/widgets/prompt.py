@@ -1,0 +1,32 @@
+"""The line in which a filter is typed."""
+
+from __future__ import annotations
+
+from textual.widgets import Input
+
+
+class FilterPrompt(Input):
+    """One line, without frame or blinking."""
+
+    DEFAULT_CSS = """
+    FilterPrompt, FilterPrompt:focus {
+        height: 1; border: none; padding: 0 1; background: $ground-selected; color: $ink-strong;
+        background-tint: $ground-selected 0%;
+    }
+    FilterPrompt > .input--placeholder { color: $ink-muted; }
+    FilterPrompt > .input--cursor { background: $ink-accent; color: $background; }
+    """
+
+    def __init__(self, needle: str) -> None:
+        super().__init__(
+            needle,
+            placeholder="filter: name, engine, model, host or state; !word drops it",
+            id="prompt",
+            select_on_focus=False,
+            compact=True,
+        )
+        self.cursor_blink = False
+
+    def on_mount(self) -> None:
+        """Typing goes here from now on."""
+        self.focus()
