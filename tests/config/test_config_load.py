@@ -154,6 +154,8 @@ def test_a_home_is_expanded_where_no_shell_does_it(home: Path) -> None:
 
 def test_a_file_that_was_named_must_be_there(home: Path) -> None:
     assert messages(load("no.toml", environ={})) == ["no.toml: no such file"]
+    Path("file").write_text("")
+    assert messages(load("file/b.toml", environ={})) == ["file/b.toml: no such file"]
     assert messages(load("a/b.toml", environ={})) == ["a/b.toml: no such file"]
     assert messages(load(environ={"QUARTERDECK_FLEET": "no.toml"})) == [
         "no.toml: no such file (named by $QUARTERDECK_FLEET)"

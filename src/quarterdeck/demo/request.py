@@ -50,7 +50,10 @@ class Request:
 
     def json(self) -> dict[str, Any]:
         """The body as a JSON object. Raises ``ValueError`` where it is none."""
-        found = json.loads(self.body)
+        try:
+            found = json.loads(self.body)
+        except RecursionError as error:
+            raise ValueError("nested too deep") from error
         if not isinstance(found, dict):
             raise ValueError("not an object")  # noqa: TRY004 (one kind of error for every wrong body)
         return found

@@ -40,16 +40,12 @@ class Cadence:
     _next: float = float("-inf")
 
     def due(self) -> bool:
-        """True at most once per ``every`` seconds."""
-        now = self.monotonic()
-        if now < self._next:
-            return False
-        self._next = now + self.every
-        return True
+        """Whether ``every`` seconds have passed since it was ``done``."""
+        return self.monotonic() >= self._next
 
-    def again(self) -> None:
-        """Due at the next call."""
-        self._next = float("-inf")
+    def done(self) -> None:
+        """It was asked for and answered (a poll that is cut off by its deadline leaves it due)."""
+        self._next = self.monotonic() + self.every
 
 
 def openai_models(body: bytes, state: ModelState) -> tuple[ModelReading, ...] | None:

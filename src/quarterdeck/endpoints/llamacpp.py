@@ -25,6 +25,7 @@ METRICS = MetricMap(
         "waiting": ("llamacpp:requests_deferred",),
         "generation_tokens": ("llamacpp:tokens_predicted_total",),
         "prompt_tokens": ("llamacpp:prompt_tokens_total",),
+        "steps": ("llamacpp:n_decode_total",),
     }
 )
 NO_METRICS = "no load numbers: start llama-server with --metrics to see requests and tokens"
@@ -57,7 +58,7 @@ class _LoadPages:
         reading = await self._counters(label)
         if reading is None:
             return None
-        for _ in range(CONSISTENT_TRIES):
+        for tries_left in reversed(range(CONSISTENT_TRIES)):
             if not reading.running:
                 # The counters hold finished requests only; while nothing runs there is nothing beside them.
                 return replace(reading, unfinished_tokens=0.0, unfinished_prompt_tokens=0.0)
@@ -67,6 +68,8 @@ class _LoadPages:
                 return reading
             if _same_counters(reading, after):  # no request ended in between: each token is in one of the two
                 return _with_slots(after, slots)
+            if not tries_left:  # requests end all the time: those that did just now are missed rather than counted twice
+                return _with_slots(reading, slots)
             reading = after
         return reading
 
@@ -122,11 +125,8 @@ class LlamaCpp:
     async def read(self) -> Facts:
         """Raises Failure(LOADING) while the model loads (every page answers 503 then)."""
         if self._identity_due.due():
-            try:
-                await self._identify()
-            except Failure:
-                self._identity_due.again()
-                raise
+            await self._identify()
+            self._identity_due.done()
         return await self._routed_facts() if self._is_router else await self._single_facts()
 
     async def _identify(self) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from quarterdeck.model.reading import EngineReading, Histogram
 from quarterdeck.wire.prometheus import Layout, Page
 
-SCALARS = ("running", "waiting", "kv_used", "generation_tokens", "prompt_tokens", "started")
 HISTOGRAMS = ("ttft", "itl")
+MOST_ENGINES = 1024
+_JOINED: Mapping[str, Callable[[Iterable[float]], float]] = {"kv_used": max, "started": min}
+"""How several series of one engine make one value; all others add up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class EnginePages:
             if target is None:
                 continue
             label = series.labels.get(self._map.engine_label, "0") if self._map.engine_label else "0"
+            if label not in plan and len(plan) >= MOST_ENGINES:
+                continue
             columns = plan.setdefault(label, _Columns())
             if target in HISTOGRAMS:
                 bound = _bound(series.labels.get("le"))
@@ -77,11 +81,11 @@ def _bound(le: str | None) -> float | None:
         bound = float(le or "")
     except ValueError:
         return None
-    return None if math.isnan(bound) else bound
+    return None if math.isnan(bound) or bound == -math.inf else bound
 
 
 def _reading(label: str, columns: _Columns, values: Sequence[float]) -> EngineReading:
-    scalars = {name: _total(indices, values) for name, indices in columns.scalars.items()}
+    scalars = {name: _joined(name, indices, values) for name, indices in columns.scalars.items()}
     histograms = {name: _histogram(buckets, values) for name, buckets in columns.buckets.items()}
     kv_used = scalars.get("kv_used")
     return EngineReading(
@@ -91,16 +95,22 @@ def _reading(label: str, columns: _Columns, values: Sequence[float]) -> EngineRe
         kv_used=min(kv_used, 1.0) if kv_used is not None and kv_used <= 1.01 else None,
         generation_tokens=scalars.get("generation_tokens"),
         prompt_tokens=scalars.get("prompt_tokens"),
+        steps=scalars.get("steps"),
         started=scalars.get("started"),
         ttft=histograms.get("ttft"),
         itl=histograms.get("itl"),
     )
 
 
-def _total(indices: list[int], values: Sequence[float]) -> float | None:
-    """Sum over the series of one engine (several models, label sets); unknown when one of them is not a sane number."""
-    total = values[indices[0]] if len(indices) == 1 else sum(values[i] for i in indices)
-    return total if 0 <= total < 1e18 else None  # also refuses nan and inf
+def _joined(name: str, indices: list[int], values: Sequence[float]) -> float | None:
+    """One value from the series of one engine (several models, label sets); unknown when one of them is not a sane number."""
+    if len(indices) == 1:
+        value = values[indices[0]]
+        return value if 0 <= value < 1e18 else None  # also refuses nan and inf
+    chosen = [values[i] for i in indices]
+    if not all(0 <= value < 1e18 for value in chosen):
+        return None
+    return _JOINED.get(name, math.fsum)(chosen)
 
 
 def _count(value: float | None) -> int | None:

@@ -33,6 +33,7 @@ class Ollama:
         loaded = self._resident(resident)
         if self._identity_due.due():
             await self._identify()
+            self._identity_due.done()
         names = {model.id for model in loaded}
         on_disk = tuple(model for model in self._installed if model.id not in names)
         return Facts("ollama", version=self._version, models=loaded + on_disk, notes=(NO_LOAD,))

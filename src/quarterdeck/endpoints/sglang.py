@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from quarterdeck.endpoints.base import Cadence, openai_models
+from quarterdeck.endpoints.base import Cadence, first_owner, openai_models
 from quarterdeck.model.reading import EngineReading, Facts, ModelReading, ModelState
 from quarterdeck.wire.body import fraction, items, mapping, number, text, whole
 from quarterdeck.wire.failure import foreign
@@ -33,7 +33,8 @@ class SGLang:
         if self._identity_due.due():
             listing = await self._fetch.optional("/v1/models")
             self._models = (openai_models(listing.body, ModelState.LOADED) or ()) if listing else ()
-            self._known = b'"sglang"' in listing.body if listing else False
+            self._known = first_owner(listing.body) == "sglang" if listing else False
+            self._identity_due.done()
         if "loads" not in body:
             if not self._known:
                 raise foreign("SGLang")

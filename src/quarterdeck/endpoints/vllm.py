@@ -15,7 +15,7 @@ from quarterdeck.model.reading import Facts, ModelReading, ModelState
 from quarterdeck.wire.body import mapping, text
 from quarterdeck.wire.failure import Failure, foreign
 from quarterdeck.wire.http import Answer, Fetch
-from quarterdeck.wire.prometheus import Page, PageReader
+from quarterdeck.wire.prometheus import Layout, Page, PageReader
 
 SLEEP = "vllm:engine_sleep_state"
 METRICS = MetricMap(
@@ -26,14 +26,30 @@ METRICS = MetricMap(
         "generation_tokens": ("vllm:generation_tokens_total", "vllm:generation_tokens"),
         "prompt_tokens": ("vllm:prompt_tokens_total", "vllm:prompt_tokens"),
         "started": ("vllm:generation_tokens_created", "vllm:generation_tokens_total_created"),
+        "steps": ("vllm:iteration_tokens_total_count",),
         "ttft": ("vllm:time_to_first_token_seconds_bucket",),
         "itl": ("vllm:inter_token_latency_seconds_bucket", "vllm:time_per_output_token_seconds_bucket"),
     },
     engine_label="engine",
 )
+WANTED = METRICS.wanted | {SLEEP}
 NO_STATS = (
     "no load numbers: the server runs with --disable-log-stats; start it without to see requests, tokens and KV cache"
 )
+
+
+def narrowed_query(layout: Layout) -> str:
+    """The query that asks a metrics page for the series that are read here, ``layout`` being those of its first page.
+
+    Older names are left out where a newer one stands for them; what is missing so far is asked for all the same, as some
+    versions show a series only after the first request.
+    """
+    present = {series.name for series in layout.series}
+    names: set[str] = {SLEEP}
+    for aliases in METRICS.names.values():
+        known = [alias for alias in aliases if alias in present]
+        names |= set(known[:1] or aliases)
+    return "?" + "&".join(f"name%5B%5D={quote(name)}" for name in sorted(names))
 
 
 class Vllm:
@@ -41,7 +57,7 @@ class Vllm:
 
     def __init__(self, fetch: Fetch, monotonic: Callable[[], float]) -> None:
         self._fetch = fetch
-        self._reader = PageReader(METRICS.wanted | {SLEEP})
+        self._reader = PageReader(WANTED)
         self._pages = EnginePages(METRICS)
         self._narrow: str | None = None
         self._may_narrow = True
@@ -55,11 +71,8 @@ class Vllm:
         page = await self._page()
         engines = self._pages.engines(page)
         if self._identity_due.due():
-            try:
-                await self._identify()
-            except Failure:
-                self._identity_due.again()
-                raise
+            await self._identify()
+            self._identity_due.done()
             if not engines and self._owner not in (None, "vllm"):
                 raise foreign("vLLM", f"models are owned by {self._owner}")
         if not engines and self._identity.version is None and self._owner != "vllm":
@@ -70,7 +83,7 @@ class Vllm:
         return facts
 
     async def _page(self) -> Page:
-        """The metrics page, narrowed by ``name[]`` to what is shown once it is known what the server has.
+        """The metrics page, narrowed by ``name[]`` to what is shown once the server has shown that it has any of it.
 
         A server with several API processes answers a narrowed request with an empty page: it is asked for the whole one again.
         """
@@ -78,8 +91,7 @@ class Vllm:
         page = self._reader.read(answer.body if answer else b"")
         if self._narrow is None:
             if page.layout.series and self._may_narrow:
-                names = sorted({series.name for series in page.layout.series})
-                self._narrow = "?" + "&".join(f"name%5B%5D={quote(name)}" for name in names)
+                self._narrow = narrowed_query(page.layout)
         elif not page.layout.series:
             self._narrow, self._may_narrow = None, False
             answer = await self._fetch.optional("/metrics")

@@ -39,6 +39,10 @@ class Memory:
     since: float | None = None
     good: Reading | None = None
     """The last reading whose facts are complete; its numbers are shown until better ones come."""
+    heard: float | None = None
+    """When the endpoint last said anything, if only that it is loading or wants a key."""
+    trouble: str = ""
+    """Why polls have brought nothing since then."""
     unbroken: bool = False
     """Whether the poll before was a good one too (a rate over an outage would be an average of nothing)."""
     rates: dict[str, EngineRates] | None = None
@@ -57,6 +61,8 @@ class Memory:
 
 
 NOTHING_KNOWN = Memory()
+_BEGAN_BEFORE = (State.STALLED, State.RESTARTED)
+"""States that know themselves when they began."""
 
 
 def remember(memory: Memory, reading: Reading, limits: Limits) -> Memory:
@@ -66,25 +72,27 @@ def remember(memory: Memory, reading: Reading, limits: Limits) -> Memory:
     else:
         history = (*memory.tps_history[-HISTORY + 1 :], None)
         memory = replace(memory, unbroken=False, failures=memory.failures + 1, tps_history=history)
+    if reading.outcome is Outcome.TIMEOUT and memory.state not in (None, State.DOWN):
+        # Silent for now: `settled` makes it STALE in time.
+        return replace(memory, trouble=reading.reason)
     state, reason, since = _concluded(memory, reading, limits)
-    if state is None:
-        return memory
-    began = memory.since if state is memory.state and memory.since is not None else since
-    return replace(memory, state=state, reason=reason, since=began)
+    lasts = state is memory.state and memory.since is not None and state not in _BEGAN_BEFORE
+    heard = memory.heard if reading.outcome is Outcome.TIMEOUT else reading.at
+    return replace(memory, state=state, reason=reason, since=memory.since if lasts else since, heard=heard, trouble="")
 
 
 def settled(memory: Memory, now: float, interval: float, limits: Limits) -> tuple[State | None, str, float | None]:
     """State, reason and since-when at ``now``: what was good is STALE, then DOWN, when nothing new came for too long."""
-    good = memory.good
-    if good is None or memory.state in (None, State.DOWN, State.LOADING, State.AUTH):
+    if memory.heard is None or memory.state in (None, State.DOWN):
         return memory.state, memory.reason, memory.since
-    silent = now - good.at
+    silent = now - memory.heard
     if silent <= max(limits.stale_after * interval, interval + 1.0):
         return memory.state, memory.reason, memory.since
-    last = memory.reason if memory.failures else "not polled"
-    if silent > max(limits.down_after, limits.stale_after * interval) and memory.failures:
-        return State.DOWN, last, good.at
-    return State.STALE, last, good.at
+    if not memory.trouble:
+        return State.STALE, "not polled", memory.heard
+    if silent > max(limits.down_after, limits.stale_after * interval):
+        return State.DOWN, memory.trouble, memory.heard
+    return State.STALE, memory.trouble, memory.heard
 
 
 def _measured(memory: Memory, reading: Reading, facts: Facts, limits: Limits) -> Memory:
@@ -133,16 +141,13 @@ def _moved_at(memory: Memory, old: Sample | None, new: Sample, *, again: bool) -
     return memory.moved_at
 
 
-def _concluded(memory: Memory, reading: Reading, limits: Limits) -> tuple[State | None, str, float]:
-    """State, reason and, should the state be new, its beginning. State ``None`` = leave everything as it is."""
+def _concluded(memory: Memory, reading: Reading, limits: Limits) -> tuple[State, str, float]:
+    """State, reason and, should the state be new, its beginning."""
     match reading.outcome:
         case Outcome.LOADING:
             return State.LOADING, reading.reason, reading.at
         case Outcome.AUTH:
             return State.AUTH, reading.reason, reading.at
-        case Outcome.TIMEOUT if memory.good is not None and memory.state is not State.DOWN:
-            # Silent for now: `settled` makes it STALE in time. The reason is kept for then.
-            return memory.state, reading.reason, reading.at
         case Outcome.ANSWERED if reading.facts is not None:
             return _of_facts(memory, reading.at, reading.facts, limits)
     return State.DOWN, reading.reason, reading.at

@@ -36,7 +36,7 @@ def restarted(old: Sample, new: Sample) -> bool:
 
 def _began_again(old: EngineReading, new: EngineReading) -> bool:
     if old.started is not None and new.started is not None:
-        return new.started > old.started + _RESTART_JUMP_S
+        return abs(new.started - old.started) > _RESTART_JUMP_S  # either way: some count from the machine's start
     return _fell(old.generation_tokens, new.generation_tokens) or _fell(old.prompt_tokens, new.prompt_tokens)
 
 
@@ -56,6 +56,8 @@ def _rates(old: EngineReading | None, new: EngineReading, seconds: float) -> Eng
         return EngineRates(generation_tps=new.reported_tps)
     if old is None or _began_again(old, new):
         return EngineRates()
+    if (old.unfinished_tokens is None) != (new.unfinished_tokens is None):
+        return EngineRates()  # the one holds tokens that the other doesn't
     return EngineRates(
         generation_tps=_rate(_produced(old), _produced(new), seconds),
         prompt_tps=_rate(_prompted(old), _prompted(new), seconds),
@@ -63,7 +65,7 @@ def _rates(old: EngineReading | None, new: EngineReading, seconds: float) -> Eng
 
 
 def _produced(engine: EngineReading) -> float | None:
-    """Output tokens so far, those of running requests included. Unknown if the engine usually tells them and now doesn't."""
+    """Output tokens so far, those of running requests included where the engine tells them."""
     return _with(engine.generation_tokens, engine.unfinished_tokens)
 
 
@@ -83,10 +85,10 @@ def _rate(old: float | None, new: float | None, seconds: float) -> float | None:
 
 
 def token_marks(engines: tuple[EngineReading, ...]) -> tuple[float | None, ...]:
-    """Everything that moves while tokens flow; two equal marks mean that none did. Empty where no engine counts tokens."""
+    """Everything that moves while an engine works; two equal marks mean that none did. Empty where no engine counts tokens."""
     if all(engine.generation_tokens is None for engine in engines):
         return ()
-    return tuple(mark for engine in engines for mark in (_produced(engine), _prompted(engine)))
+    return tuple(mark for e in engines for mark in (_produced(e), _prompted(e), e.steps))
 
 
 def total(values: list[float | None]) -> float | None:
@@ -122,5 +124,7 @@ def quantile(q: float, old: Histogram | None, new: Histogram | None) -> float | 
         return new.bounds[-2] if len(counts) > 1 else None
     low = new.bounds[at - 1] if at else 0.0
     below = counts[at - 1] if at else 0.0
-    inside = counts[at] - below
-    return low + (new.bounds[at] - low) * ((rank - below) / inside if inside > 0 else 1.0)
+    high = new.bounds[at]
+    if high <= 0:
+        return high if math.isfinite(high) else None
+    return low + (high - low) * (rank - below) / (counts[at] - below)

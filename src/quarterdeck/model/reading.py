@@ -90,8 +90,10 @@ class EngineReading:
     """Time to first token."""
     itl: Histogram | None = None
     """Inter-token latency."""
+    steps: float | None = None
+    """Counter: steps of the engine, which also pass while it reads a long prompt and no token comes out."""
     started: float | None = None
-    """Unix seconds when this engine's counters began, where it tells."""
+    """When this engine's counters began, where it tells: seconds (vLLM) or a mark that only a new process changes (llama.cpp)."""
 
 
 @dataclass(frozen=True, slots=True)

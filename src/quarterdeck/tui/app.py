@@ -37,7 +37,6 @@ NOTHING_WATCHED = ("Nothing is watched yet.", "", "quarterdeck --url http://HOST
 class ConsoleApp(App[None]):
     """The console of a fleet."""
 
-    CSS = "Screen { background: $background; }"
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "end", "Quit", show=False, priority=True)]
@@ -127,6 +126,9 @@ class ConsoleApp(App[None]):
         """After the first frame: make the engine, and draw whatever it finds from now on."""
         self.set_interval(max(SHORTEST_PAINT_S, self.config.console.paint), self.tick)
         self.run_worker(self._launch(), exit_on_error=True)
+        for screen in self.screen_stack:
+            if isinstance(screen, FleetScreen):
+                screen.get_ready()
 
     async def _launch(self) -> None:
         engine = self._make_engine(self.config)
@@ -143,7 +145,8 @@ class ConsoleApp(App[None]):
             )
         if notice is not None:
             self.welcome = notice.lines or (notice.text,)
-            self.say(notice.text)
+            if self.fleet.endpoints:
+                self.say(notice.text)
         self.tick()
 
     async def on_unmount(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from quarterdeck.format import DASH, age, count, duration, percent, printable, rate, size
-from quarterdeck.model.fleet import EndpointView, ReplicaView
+from quarterdeck.model.fleet import EndpointView, ReplicaView, State
 from quarterdeck.model.reading import ModelReading
 from quarterdeck.tui.bars import bar, chart
 from quarterdeck.tui.cells import Moment, age_text, model_facts, reason_text
@@ -21,6 +21,7 @@ from quarterdeck.tui.lines import (
     Line,
     Run,
     beside,
+    cell_width,
     cut,
     fit,
     wrap,
@@ -31,14 +32,14 @@ from quarterdeck.tui.states import look, model_look
 INDENT = "  "
 LABEL = 14
 CHART_HEIGHT = 6
-TWO_COLUMNS = 140
+TWO_COLUMNS = 110
 """From so many cells on, the page has two columns."""
 
 
 def detail_lines(view: EndpointView, moment: Moment, width: int) -> list[Line]:
     """The page of an endpoint; in two columns where there is room."""
-    title, *identity = _identity(view, moment, width if width < TWO_COLUMNS else width // 2)
     column = width if width < TWO_COLUMNS else width // 2
+    title, *identity = _identity(view, moment, column)
     facts = [*identity, EMPTY_LINE, *_numbers(view, column)]
     rest = [
         *_history(view, column),
@@ -59,7 +60,7 @@ def _identity(view: EndpointView, moment: Moment, width: int) -> list[Line]:
     seen = look(view.state)
     since = "" if view.since is None else f" for {age(moment.now - view.since)}"
     title = (
-        Run(f" {printable(view.name, 80)}  ", STRONG),
+        Run(f"{INDENT}{printable(view.name, 80)}  ", STRONG),
         Run(f"{seen.glyph} {seen.word if view.state else 'not polled yet'}", seen.tone + "-word"),
         Run(since, MUTED),
     )
@@ -67,7 +68,7 @@ def _identity(view: EndpointView, moment: Moment, width: int) -> list[Line]:
     reason = reason_text(view)
     if reason:
         lines += _worded("why", reason, width, PLAIN)
-    if view.state is not None:
+    if view.state not in (None, State.OK):
         lines += _worded("means", seen.meaning, width, MUTED)
     if seen.advice:
         lines += _worded("try", seen.advice, width, MUTED)
@@ -87,7 +88,7 @@ def _polled(view: EndpointView, moment: Moment) -> str:
     fresh = age_text(view, moment.now)
     answered = "just now" if fresh == "now" else f"{fresh} ago"
     took = f" in {duration(view.latency_s)}" if view.latency_s is not None else ""
-    return f"{every}; the numbers are of {answered}{took}"
+    return f"{every}; answered {answered}{took}"
 
 
 def _worded(label: str, text: str, width: int, tone: str = PLAIN) -> list[Line]:
@@ -119,7 +120,14 @@ def _numbers(view: EndpointView, width: int) -> list[Line]:
         lines.append(Line(tuple(runs)))
     kv = (*bar(view.kv_used, 30), Run(f" {percent(view.kv_used)}", FAINT if view.kv_used is None else old))
     lines.append(Line((Run(INDENT + fit("KV cache", LABEL), FAINT), *(kv if view.kv_used is not None else kv[-1:]))))
-    lines.append(Line((Run(INDENT + fit("GPU memory", LABEL), FAINT), Run(size(view.vram_bytes), old))))
+    lines.append(
+        Line(
+            (
+                Run(INDENT + fit("GPU memory", LABEL), FAINT),
+                Run(size(view.vram_bytes), FAINT if view.vram_bytes is None else old),
+            )
+        )
+    )
     return lines
 
 
@@ -160,7 +168,8 @@ def _models(models: Sequence[ModelReading], moment: Moment, width: int) -> list[
     if not models:
         return []
     lines = heading("Models", str(len(models)))
-    room = max(12, min(48, width - 36))
+    longest = max(cell_width(printable(model.id, 120)) for model in models)
+    room = max(12, min(longest, 60, width - 28))
     for model in models:
         seen = model_look(model.state)
         memory = model.vram_bytes if model.vram_bytes is not None else model.size_bytes

@@ -12,7 +12,7 @@ _LABEL = 14
 
 def help_lines(width: int) -> list[Line]:
     """Keys, states and columns."""
-    lines = [Line((Run(" Help  ", STRONG), Run("Esc goes back", MUTED)), "head"), *_titled("Keys")]
+    lines = [Line((Run("  Help  ", STRONG), Run("Esc goes back", MUTED)), "head"), *_titled("Keys")]
     for command in COMMANDS:
         if command.keys:
             lines += _entry((Run(fit(command.shown, _LABEL), STRONG),), command.help, width)

@@ -45,7 +45,7 @@ def host_lines(hosts: Sequence[HostView], width: int, height: int) -> list[Line]
         return _roomy(hosts, width)
     name_width = _name_width(hosts)
     shown = hosts if len(hosts) <= height else hosts[: height - 1]
-    show = _level(hosts, width - name_width - 5 - _MACHINE_WIDTH)
+    show = _level(hosts, width - name_width - 9 - _MACHINE_WIDTH)
     lines = [_compact(host, name_width, width, show) for host in shown]
     if len(shown) < len(hosts):
         lines.append(Line((Run(f"   … {len(hosts) - len(shown)} more hosts", MUTED),)))
@@ -64,6 +64,7 @@ _MACHINE_WIDTH = 20
 def _compact(host: HostView, name_width: int, width: int, show: Level) -> Line:
     left = [Run("   " + fit(printable(host.name, 60), name_width) + "  ", STRONG)]
     if host.gpus:
+        left.append(Run("GPU ", FAINT))
         for place, gpu in enumerate(host.gpus):
             left += [Run(show.gap if place else ""), *show.runs(gpu)]
     else:

@@ -101,7 +101,9 @@ def beside(left: Sequence[Line], right: Sequence[Line], width: int) -> list[Line
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """``text`` broken at spaces into lines of at most ``width`` cells."""
+    """``text`` broken at spaces into lines of at most ``width`` cells; as it is where it fits."""
+    if cell_len(text) <= width:
+        return [text] if text else []
     lines: list[str] = []
     line = ""
     for word in text.split():

@@ -10,7 +10,7 @@ from quarterdeck.format import printable
 from quarterdeck.model.fleet import FleetSnapshot, State
 from quarterdeck.model.verdict import is_well
 from quarterdeck.tui.lines import ACCENT, FAINT, MUTED, PLAIN, STRONG, WARN, Line, Run, cut, spread, width_of
-from quarterdeck.tui.states import LOOKS, Look
+from quarterdeck.tui.states import LOOKS
 
 _CALM = (State.OK, State.SLEEPING)
 
@@ -35,7 +35,7 @@ class Status(NamedTuple):
 
 def status_line(status: Status, width: int) -> Line:
     """One line of ``width`` cells; what matters least is dropped first."""
-    runs: list[Run] = [Run(" "), *_wellness(status.fleet)]
+    runs: list[Run] = [Run(" "), *_wellness(status.fleet, width // 2)]
     for part in (_pace(status), _filter(status)):
         if part and width_of(runs) + width_of(part) + 2 <= width:
             runs += [Run("  "), *part]
@@ -50,7 +50,8 @@ def seconds(interval: float) -> str:
     return f"{interval:g} s"
 
 
-def _wellness(fleet: FleetSnapshot) -> list[Run]:
+def _wellness(fleet: FleetSnapshot, room: int) -> list[Run]:
+    """How many are well, and how many are not; without the words of the lesser troubles where they don't fit ``room``."""
     total = len(fleet.endpoints)
     if not total:
         return [Run("no endpoints", MUTED)]
@@ -60,14 +61,11 @@ def _wellness(fleet: FleetSnapshot) -> list[Run]:
         return [Run(f"asking {total} endpoint{'s' if total > 1 else ''} …", MUTED)]
     runs = [Run(f"{well}/{total}", STRONG), Run(" well", PLAIN if well == total else MUTED)]
     counts = Counter(view.state for view in fleet.endpoints)
-    for state, look in LOOKS.items():
-        if counts[state] and state not in _CALM:
-            runs += [Run("  "), *_counted(look, counts[state])]
-    return runs
-
-
-def _counted(look: Look, number: int) -> list[Run]:
-    return [Run(f"{look.glyph} {number} {look.word}", look.tone)]
+    troubles = [(seen, counts[state]) for state, seen in LOOKS.items() if counts[state] and state not in _CALM]
+    worded = [Run(f"  {seen.glyph} {number} {seen.word}", seen.tone) for seen, number in troubles]
+    if width_of(runs) + width_of(worded) > room:
+        worded[1:] = [Run(f"  {seen.glyph} {number}", seen.tone) for seen, number in troubles[1:]]
+    return runs + worded
 
 
 def _pace(status: Status) -> list[Run]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import socket
 import ssl
 
@@ -44,6 +45,9 @@ _BY_ERRNO = {
     errno.EACCES: (Outcome.FAILED, "not permitted by this machine's firewall or sandbox"),
     errno.EPERM: (Outcome.FAILED, "not permitted by this machine's firewall or sandbox"),
 }
+
+
+_ERRNO = re.compile(r"\[Errno (\d{1,4})\]")
 
 
 def _causes(error: BaseException) -> list[BaseException]:
@@ -109,9 +113,19 @@ def _of_the_system(causes: list[BaseException]) -> Failure | None:
         if isinstance(cause, socket.gaierror):
             return Failure(Outcome.FAILED, "host name not found")
     for cause in causes:
-        if isinstance(cause, OSError) and cause.errno in _BY_ERRNO:
-            return Failure(*_BY_ERRNO[cause.errno])
+        if isinstance(cause, OSError) and (known := _BY_ERRNO.get(_errno_of(cause))) is not None:
+            return Failure(*known)
     return None
+
+
+def _errno_of(error: OSError) -> int:
+    """Its number; asyncio leaves it out where it tried several addresses, and for a handshake that was cut off."""
+    if error.errno is not None:
+        return error.errno
+    if isinstance(error, ConnectionError):
+        return errno.ECONNRESET
+    said = [int(number) for number in _ERRNO.findall(str(error))]
+    return errno.ECONNREFUSED if errno.ECONNREFUSED in said else (said[0] if said else 0)
 
 
 def _of_the_protocol(error: Exception) -> Failure:

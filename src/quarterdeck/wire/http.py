@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -21,8 +23,13 @@ from quarterdeck.wire.tls import context_for, expiry_of, plain_context
 from quarterdeck.wire.transport import StreamTransport
 
 MOST_BYTES = 8 * 2**20
-_REDACTED = b"[key]"
+_REDACTED = "[key]"
+_SHORTEST_SECRET = 4
+_INFLATE = {"gzip": 31, "x-gzip": 31, "deflate": 47}
 _PLAIN_TLS = Tls()
+for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy"):
+    # Their debug logs hold the headers of answers, in which a server may echo a key.
+    logging.getLogger(_name).disabled = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,23 @@ class Fetch:
     def begin(self) -> None:
         """A new poll starts: measure its first answer."""
         self.first_answer_s = None
+
+    async def ready(self) -> None:
+        """Have the key at hand: its command may take longer than a request. Raises Failure(AUTH) where it can't be had."""
+        if self._key is not None and self._key.value is None:
+            self._requests.clear()
+            await self._key.header()
+
+    def redacted(self, text: str) -> str:
+        """``text`` without this endpoint's key."""
+        secret = self.secret
+        return text.replace(secret, _REDACTED) if secret and secret in text else text
+
+    @property
+    def secret(self) -> str:
+        """What no text from the server may carry on; "" where there is no key, or one too short to be told from a word."""
+        value = self._key.value if self._key is not None else None
+        return value if value and len(value) >= _SHORTEST_SECRET else ""
 
     async def close(self) -> None:
         """Close every connection."""
@@ -119,7 +143,9 @@ class Fetch:
         headers = {"User-Agent": f"quarterdeck/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"}
         if target.proxy is not None:
             context = context_for(target.tls)
-            return httpx.AsyncClient(verify=context, proxy=target.proxy, trust_env=False, headers=headers, timeout=target.timeout)
+            return httpx.AsyncClient(
+                verify=context, proxy=target.proxy, trust_env=False, headers=headers, timeout=target.timeout
+            )
         context = context_for(target.tls) if target.url.startswith("https:") else plain_context()
         return httpx.AsyncClient(transport=StreamTransport(context), trust_env=False, headers=headers)
 
@@ -134,32 +160,41 @@ class Fetch:
             body = await _bounded(response, most)
         finally:
             await response.aclose()
-        body = self._redacted(body)
+        secret = self.secret.encode()
+        if secret and secret in body:  # a debugging proxy echoes it; it must not get to a screen or file
+            body = body.replace(secret, _REDACTED.encode())
         if not response.is_success:
-            raise _refusal(response, body)
+            refusal = _refusal(response, body)
+            raise Failure(refusal.outcome, self.redacted(refusal.reason), status=refusal.status)
         return Answer(response.status_code, response.headers, body)
-
-    def _redacted(self, body: bytes) -> bytes:
-        """An answer that echoes our key (a debugging proxy does) must not carry it to a screen or file."""
-        secret = self._key.value.encode() if self._key is not None and self._key.value else b""
-        return body.replace(secret, _REDACTED) if len(secret) >= 4 and secret in body else body
 
     async def _explained(self, error: Exception) -> Failure:
         failure = explain(error, self.target.timeout)
-        if not is_expired(error):
+        if not is_expired(error) or self.target.proxy is not None:
             return failure
         parts = urlsplit(self.target.url)
-        ended = await expiry_of(parts.hostname or "", parts.port or 443, self.target.tls)
+        ended = await expiry_of(parts.hostname or "", parts.port or 443, self.target.tls, self.target.timeout)
         return Failure(failure.outcome, f"TLS: certificate expired on {ended}") if ended else failure
 
 
 async def _bounded(response: httpx.Response, most: int) -> bytes:
+    """The body, unpacked here where a server compresses unasked: httpx would unpack a bomb before its size is known."""
+    status = response.status_code
+    coding = response.headers.get("content-encoding", "").strip().lower()
+    if coding not in ("", "identity") and coding not in _INFLATE:
+        raise Failure(Outcome.FAILED, f"the answer is packed as {printable(coding, 20)}, unasked", status=status)
+    unpack = zlib.decompressobj(_INFLATE[coding]) if coding in _INFLATE else None
     chunks: list[bytes] = []
     size = 0
-    async for chunk in response.aiter_bytes():
+    async for raw in response.aiter_raw():
+        try:
+            chunk = unpack.decompress(raw, most + 1 - size) if unpack is not None else raw
+        except zlib.error:
+            raise Failure(Outcome.FAILED, f"the answer is not {coding}, as it says it is", status=status) from None
         size += len(chunk)
         if size > most:
-            raise Failure(Outcome.FAILED, f"the answer is larger than {most // 2**20} MiB", status=response.status_code)
+            words = f"{most // 2**20} MiB" if most >= 2**20 else f"{most // 2**10} KiB"
+            raise Failure(Outcome.FAILED, f"the answer is larger than {words}", status=status)
         chunks.append(chunk)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 

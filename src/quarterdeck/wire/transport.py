@@ -7,6 +7,7 @@ to one server, so one kept-alive connection is all that has to be managed. The d
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import AsyncIterator
 
@@ -14,6 +15,7 @@ import h11
 import httpx
 
 READ_BYTES = 64 * 1024
+_NEXT_ADDRESS_S = 0.25
 
 
 class Closed(httpx.RemoteProtocolError):
@@ -27,7 +29,6 @@ class _Connection:
         self.reader = reader
         self.writer = writer
         self.protocol = h11.Connection(h11.CLIENT)
-        self.used = False
 
     @property
     def usable(self) -> bool:
@@ -87,7 +88,7 @@ class _Body(httpx.AsyncByteStream):
             self._connection.done()
             self._transport.keep(self._connection)
         else:
-            self._connection.writer.close()
+            self._connection.writer.transport.abort()
 
 
 class StreamTransport(httpx.AsyncBaseTransport):
@@ -102,10 +103,11 @@ class StreamTransport(httpx.AsyncBaseTransport):
         body = await request.aread()
         connection = self._take()
         if connection is not None:
-            try:
-                return await self._exchange(connection, request, body)
-            except (Closed, OSError):
-                pass
+            with contextlib.suppress(Closed, OSError):
+                response = await self._exchange(connection, request, body)
+                if response.status_code != 408:
+                    return response
+                await response.aclose()  # said before our request came: some proxies end an idle connection so
         return await self._exchange(await self._open(request.url), request, body)
 
     async def aclose(self) -> None:
@@ -133,7 +135,11 @@ class StreamTransport(httpx.AsyncBaseTransport):
         port = url.port or (443 if secure else 80)
         host = url.raw_host.decode("ascii")
         reader, writer = await asyncio.open_connection(
-            host, port, ssl=self._context if secure else None, server_hostname=host if secure else None
+            host,
+            port,
+            ssl=self._context if secure else None,
+            server_hostname=host if secure else None,
+            happy_eyeballs_delay=_NEXT_ADDRESS_S,
         )
         return _Connection(reader, writer)
 
@@ -145,10 +151,10 @@ class StreamTransport(httpx.AsyncBaseTransport):
             while isinstance(event, h11.InformationalResponse):
                 event = await connection.event()
         except BaseException:
-            connection.writer.close()
+            connection.writer.transport.abort()
             raise
         if not isinstance(event, h11.Response):
-            connection.writer.close()
+            connection.writer.transport.abort()
             raise Closed("closed before the answer was complete")
         return httpx.Response(
             event.status_code,

@@ -15,7 +15,7 @@ import numpy as np  # type: ignore[import-not-found]
 SPECIAL = ("<s>", "</s>", "<|user|>", "<|assistant|>", "<|system|>")
 WORDS = "the of and to in is that for it as with on are this all will about server token model queue cache prompt stream fleet"
 CHAT = (
-    "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}\n{% endfor %}"
+    "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}</s>{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
 HEAD = 32

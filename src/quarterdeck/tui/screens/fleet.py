@@ -2,45 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
-from textual.widget import Widget
 
 from quarterdeck.model.verdict import is_well
-from quarterdeck.tui.cells import reason_text
+from quarterdeck.tui.cells import Moment, reason_text
 from quarterdeck.tui.commands import bindings
 from quarterdeck.tui.contract import Frame
+from quarterdeck.tui.detail import detail_lines
 from quarterdeck.tui.lines import FAINT, MUTED, PLAIN, STRONG, Line, Run, cell_width, wrap
 from quarterdeck.tui.rows import ORDERS
 from quarterdeck.tui.screens.base import ConsoleScreen
 from quarterdeck.tui.status import Status
 from quarterdeck.tui.widgets.fleet_table import FleetTable
 from quarterdeck.tui.widgets.gpu_strip import GpuStrip
+from quarterdeck.tui.widgets.lines_view import LinesBlock
 from quarterdeck.tui.widgets.status_line import Banner, StatusLine
 
+if TYPE_CHECKING:
+    from quarterdeck.tui.widgets.prompt import FilterPrompt
+
+SMALLEST_PREVIEW = 10
+"""Lines that must be free before the selected endpoint is shown in full under the table."""
+PREVIEW_FROM_WIDTH = 100
 HINTS = (("?", "help"), ("/", "filter"), ("Enter", "open"), ("s", "sort"), (":", "commands"), ("q", "quit"))
 
 
 class FleetScreen(ConsoleScreen):
     """The top view."""
 
+    DEFAULT_CSS = """
+    #preview { scrollbar-size-vertical: 0; }
+    """
     where = "fleet"
     BINDINGS = bindings("fleet")
     AUTO_FOCUS = ""
 
     def __init__(self, problems: tuple[str, ...] = ()) -> None:
         super().__init__()
-        self._problems = problems
+        self._banner = Banner(problems) if problems else None
+        self._prompt: FilterPrompt | None = None
         self._table = FleetTable()
         self._strip = GpuStrip(id="hosts")
         self._status = StatusLine(id="status")
+        self._preview: LinesBlock | None = None
+        self._table_height: int | str = "1fr"
         self._frame: Frame | None = None
 
     def compose(self) -> ComposeResult:
         """Table, machines, status; a banner on top where the fleet file is wrong."""
-        if self._problems:
-            yield Banner(self._problems)
+        if self._banner is not None:
+            yield self._banner
         yield from (self._table, self._strip, self._status)
 
     @property
@@ -53,12 +66,42 @@ class FleetScreen(ConsoleScreen):
         self._frame = frame
         self._table.empty = empty_lines(self.console_app.welcome, self.size.width, filtered=bool(self._table.needle))
         self._table.show(frame)
-        room = self.size.height - 1 - bool(self._problems) - self._prompt_height()
-        self._strip.show_hosts(frame.fleet.hosts, len(self._table.rows), room)
+        room = self.size.height - 1 - self._typing - (self._banner.size.height if self._banner else 0)
+        height = self._strip.show_hosts(frame.fleet.hosts, len(self._table.rows), room)
+        self._make_room(room - height - len(self._table.rows) - 2)
+        self._draw_selected()
+
+    def _make_room(self, free: int) -> None:
+        """Give what the table leaves to the selected endpoint's page, where that is worth it."""
+        wanted = free >= SMALLEST_PREVIEW and self.size.width >= PREVIEW_FROM_WIDTH and bool(self._table.rows)
+        if wanted and self._preview is None:
+            self._preview = LinesBlock(id="preview")
+            self.mount(self._preview, after=self._table)
+        if self._preview is not None:
+            self._preview.display = wanted
+        height: int | str = len(self._table.rows) + 2 if wanted else "1fr"
+        if height != self._table_height:
+            self._table_height = height
+            self._table.styles.height = height
+
+    def _draw_selected(self) -> None:
+        """What follows the selection: the page under the table, and the status line."""
+        view = self._table.selected_view
+        if self._preview is not None and self._preview.display and view is not None and self._frame is not None:
+            moment = Moment(self._frame.now, self._frame.unix)
+            self._preview.show(detail_lines(view, moment, max(1, self.size.width - 1)))
         self._draw_status()
 
-    def _prompt_height(self) -> int:
-        return len(self.query("#prompt"))
+    @property
+    def _typing(self) -> bool:
+        return self._prompt is not None and self._prompt.display
+
+    def get_ready(self) -> None:
+        """After the first frame: put the prompt in place, unseen, so that what is typed after "/" finds it."""
+        from quarterdeck.tui.widgets.prompt import FilterPrompt
+
+        self._prompt = FilterPrompt()
+        self.mount(self._prompt, before=self._status)
 
     def _draw_status(self) -> None:
         if self._frame is None:
@@ -97,6 +140,8 @@ class FleetScreen(ConsoleScreen):
     def do_back(self) -> None:
         """Clear the filter."""
         self._close_prompt()
+        if self._prompt is not None:
+            self._prompt.value = ""
         self._set_filter("")
 
     def do_leave(self) -> None:
@@ -106,32 +151,32 @@ class FleetScreen(ConsoleScreen):
     def do_up(self) -> None:
         """Select the row above."""
         self._table.move(-1)
-        self._draw_status()
+        self._draw_selected()
 
     def do_down(self) -> None:
         """Select the row below."""
         self._table.move(1)
-        self._draw_status()
+        self._draw_selected()
 
     def do_page_up(self) -> None:
         """Select a row one window above."""
         self._table.page(-1)
-        self._draw_status()
+        self._draw_selected()
 
     def do_page_down(self) -> None:
         """Select a row one window below."""
         self._table.page(1)
-        self._draw_status()
+        self._draw_selected()
 
     def do_top(self) -> None:
         """Select the first row."""
         self._table.select(0)
-        self._draw_status()
+        self._draw_selected()
 
     def do_bottom(self) -> None:
         """Select the last row."""
         self._table.select(len(self._table.rows) - 1)
-        self._draw_status()
+        self._draw_selected()
 
     def do_unfold(self) -> None:
         """Show what is below the endpoint."""
@@ -160,11 +205,12 @@ class FleetScreen(ConsoleScreen):
 
     def do_filter(self) -> None:
         """Ask for a filter, which works while it is typed."""
-        from quarterdeck.tui.widgets.prompt import FilterPrompt
-
-        if not self.query(FilterPrompt):
-            self.mount(FilterPrompt(self._table.needle), before=self._status)
-            self.call_after_refresh(self.console_app.redraw)
+        if self._prompt is None:
+            self.console_app.say("still starting; try again in a moment")
+            return
+        self._prompt.display = True
+        self.set_focus(self._prompt)
+        self.console_app.redraw()
 
     def _set_filter(self, needle: str) -> None:
         if needle != self._table.needle:
@@ -172,10 +218,10 @@ class FleetScreen(ConsoleScreen):
             self.console_app.redraw()
 
     def _close_prompt(self) -> None:
-        prompts: Iterable[Widget] = self.query("#prompt")
-        for prompt in list(prompts):
-            prompt.remove()
-            self.call_after_refresh(self.console_app.redraw)
+        if self._prompt is not None and self._typing:
+            self.set_focus(None)
+            self._prompt.display = False
+            self.console_app.redraw()
 
     def on_input_changed(self, event: object) -> None:
         """The filter is being typed."""
@@ -191,7 +237,7 @@ class FleetScreen(ConsoleScreen):
 
     def on_fleet_table_selected(self) -> None:
         """Click."""
-        self._draw_status()
+        self._draw_selected()
 
 
 def empty_lines(welcome: tuple[str, ...], width: int, *, filtered: bool) -> list[Line]:

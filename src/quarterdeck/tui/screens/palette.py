@@ -131,21 +131,29 @@ class PaletteScreen(ModalScreen[None]):
         super().__init__()
         self._entries = entries
         self._choices = Choices()
+        self._prompt = Input(placeholder="command or endpoint", compact=True, select_on_focus=False)
+        self._prompt.cursor_blink = False
 
     def compose(self) -> ComposeResult:
         """The line to type in, and what is found."""
-        prompt = Input(placeholder="command or endpoint", compact=True, select_on_focus=False)
-        prompt.cursor_blink = False
-        yield Vertical(prompt, self._choices)
+        yield Vertical(self._prompt, self._choices)
 
     def on_mount(self) -> None:
         """Everything is offered at first."""
-        self.query_one(Input).focus()
-        self.call_after_refresh(self._choices.show, found(self._entries, ""))
+        self.set_focus(self._prompt)
+        self.call_after_refresh(self._offer)
 
-    def on_input_changed(self, event: Input.Changed) -> None:
+    def on_key(self, event: events.Key) -> None:
+        """What was typed before the prompt was there."""
+        if event.is_printable and event.character:
+            self._prompt.insert_text_at_cursor(event.character)
+
+    def _offer(self) -> None:
+        self._choices.show(found(self._entries, self._prompt.value))
+
+    def on_input_changed(self) -> None:
         """Find what is typed."""
-        self._choices.show(found(self._entries, event.value))
+        self._offer()
 
     def on_input_submitted(self) -> None:
         """Do what is selected."""

@@ -32,9 +32,10 @@ class GpuStrip(LinesBlock):
     GpuStrip { height: 0; overflow-y: hidden; }
     """
 
-    def show_hosts(self, hosts: Sequence[HostView], rows: int, room: int) -> None:
-        """Show the hosts in what a table of ``rows`` rows leaves of ``room`` lines."""
+    def show_hosts(self, hosts: Sequence[HostView], rows: int, room: int) -> int:
+        """Show the hosts in what a table of ``rows`` rows leaves of ``room`` lines; how many lines that takes."""
         height = strip_height(hosts, rows, room)
         if self.styles.height is None or self.styles.height.value != height:
             self.styles.height = height
         self.show(host_lines(hosts, self.size.width or self.app.size.width, height))
+        return height

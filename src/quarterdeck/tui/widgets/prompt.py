@@ -17,16 +17,12 @@ class FilterPrompt(Input):
     FilterPrompt > .input--cursor { background: $ink-accent; color: $background; }
     """
 
-    def __init__(self, needle: str) -> None:
+    def __init__(self) -> None:
         super().__init__(
-            needle,
             placeholder="filter: name, engine, model, host or state; !word drops it",
             id="prompt",
             select_on_focus=False,
             compact=True,
         )
         self.cursor_blink = False
-
-    def on_mount(self) -> None:
-        """Typing goes here from now on."""
-        self.focus()
+        self.display = False

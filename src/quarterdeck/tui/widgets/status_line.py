@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quarterdeck.format import printable
-from quarterdeck.tui.lines import MUTED, Line, Run, cut
+from quarterdeck.tui.lines import MUTED, Line, Run, cut, wrap
 from quarterdeck.tui.status import Status, status_line
 from quarterdeck.tui.widgets.lines_view import LinesBlock
 
@@ -21,7 +21,7 @@ class StatusLine(LinesBlock):
 
 
 class Banner(LinesBlock):
-    """What is wrong with the fleet file, in one line."""
+    """What is wrong with the fleet file: the first problem in full, and how to see the others."""
 
     DEFAULT_CSS = """
     Banner { height: 1; overflow-y: hidden; background: $ground-head; }
@@ -33,12 +33,18 @@ class Banner(LinesBlock):
 
     def resized(self) -> None:
         """Draw for the new width."""
-        self.show([banner_line(self._problems, self.size.width)])
+        lines = banner_lines(self._problems, self.size.width)
+        self.styles.height = len(lines)
+        self.show(lines)
 
 
-def banner_line(problems: tuple[str, ...], width: int) -> Line:
-    """The first problem and how to see the others."""
-    more = f"  {len(problems) - 1} more: `quarterdeck config check`" if len(problems) > 1 else ""
-    first = Run(printable(problems[0], 400) if problems else "", "state-down")
-    room = max(0, width - len(more) - 3)
-    return Line(cut((Run(" ! ", "state-down-word"), *cut((first,), room), Run(more, MUTED)), width), "head")
+def banner_lines(problems: tuple[str, ...], width: int) -> list[Line]:
+    """The first problem in two lines at most, and in another one how to see the rest."""
+    parts = wrap(printable(problems[0], 300), max(8, width - 4))[:2] if problems else []
+    lines = [
+        [Run(" ! " if place == 0 else "   ", "state-down-word"), Run(part, "state-down")]
+        for place, part in enumerate(parts)
+    ]
+    if len(problems) > 1:
+        lines.append([Run(f"   {len(problems) - 1} more: `quarterdeck config check`", MUTED)])
+    return [Line(cut(runs, width), "head") for runs in lines]

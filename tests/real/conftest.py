@@ -1,0 +1,118 @@
+"""The servers, each started when the first test asks for it. Skips where they are not installed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from .install import PARTS
+from .servers import Reaper, Server, llama, vllm
+
+KEY = "sk-real-tests-only"
+REQUIRED = "QUARTERDECK_REAL_REQUIRED"
+_HERE = Path(__file__).parent
+_started: list[Server] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this folder; the time limit covers the start of its servers."""
+    for item in items:
+        if _HERE in item.path.parents:
+            item.add_marker(pytest.mark.real)
+            item.add_marker(pytest.mark.timeout(420))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Show the end of every server's log beside a failure."""
+    report: pytest.TestReport = yield  # type: ignore[assignment]
+    if report.failed and _HERE in item.path.parents:
+        report.sections += [(f"{server.name}: {server.log}", server.log_tail()) for server in _started]
+    return report  # type: ignore[return-value]
+
+
+@pytest.fixture(scope="session")
+def need() -> Callable[[str], None]:
+    """Ends the test here unless a part is installed and the tests run alone."""
+
+    def check(part: str) -> None:
+        if os.environ.get("PYTEST_XDIST_WORKER"):
+            _not_now("tests with real servers run one at a time: make real")
+        if PARTS[part].missing:
+            _not_now(f"not installed: {', '.join(PARTS[part].missing)}; `make real` installs and runs")
+
+    return check
+
+
+def _not_now(reason: str) -> NoReturn:
+    if os.environ.get(REQUIRED) == "1":
+        pytest.fail(f"{reason} ({REQUIRED}=1 forbids to skip)", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def reaper() -> Iterator[Reaper]:
+    """Whatever ends the tests ends the servers."""
+    reaper = Reaper()
+    before = signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", 143))
+    yield reaper
+    signal.signal(signal.SIGTERM, before)
+    reaper.close()
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the servers' logs are; pytest keeps it for a while."""
+    return tmp_path_factory.mktemp("servers")
+
+
+def _running(server: Server) -> Iterator[Server]:
+    _started.append(server)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+
+
+@pytest.fixture(scope="session")
+def vllm_server(need: Callable[[str], None], folder: Path, reaper: Reaper) -> Iterator[Server]:
+    """A vLLM with two places, whose streams last minutes."""
+    need("vllm")
+    yield from _running(vllm("vllm", "mid-llama", folder, reaper, context=8192))
+
+
+@pytest.fixture(scope="session")
+def keyed_vllm(need: Callable[[str], None], folder: Path, reaper: Reaper) -> Iterator[Server]:
+    """A vLLM that wants a key and can be put to sleep."""
+    need("vllm")
+    yield from _running(vllm("vllm-keyed", "tiny-llama", folder, reaper, context=1024, key=KEY))
+
+
+@pytest.fixture(scope="session")
+def llama_server(need: Callable[[str], None], folder: Path, reaper: Reaper) -> Iterator[Server]:
+    """A llama-server with two slots, not started: its loading is watched too."""
+    need("llama")
+    server = llama("llama", "slow-e", folder, reaper)
+    _started.append(server)
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def sleepy_llama(need: Callable[[str], None], folder: Path, reaper: Reaper) -> Iterator[Server]:
+    """A llama-server that sleeps when it had nothing to do for two seconds."""
+    need("llama")
+    yield from _running(llama("llama-sleepy", "tiny-a", folder, reaper, ("--sleep-idle-seconds", "2")))
+
+
+@pytest.fixture
+def llama_router(need: Callable[[str], None], folder: Path, reaper: Reaper) -> Iterator[Server]:
+    """A llama-server in router mode over three models, none of them loaded."""
+    need("llama")
+    yield from _running(llama("llama-router", "", folder, reaper, ("--models-max", "2")))
