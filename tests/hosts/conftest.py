@@ -11,6 +11,8 @@ from types import SimpleNamespace
 import pynvml
 import pytest
 
+from quarterdeck.model.fleet import GpuProcess, GpuView
+
 Served = Callable[[str], bytes | None]
 
 
@@ -104,6 +106,23 @@ def new_nvml() -> Callable[[], FakeNvml]:
 def nvml() -> FakeNvml:
     """A healthy driver with two GPUs."""
     return FakeNvml()
+
+
+@pytest.fixture(scope="session")
+def healthy() -> Callable[[int], GpuView]:
+    """What the fake driver says of a GPU, in our units."""
+    return lambda gpu: GpuView(
+        gpu,
+        f"GPU-{gpu}",
+        f"NVIDIA Test {gpu}",
+        utilization=(50 + gpu) / 100,
+        memory_used_bytes=(300 + gpu) * 2**20,
+        memory_total_bytes=1000 * 2**20,
+        power_w=(312_500 + gpu) / 1000,
+        power_limit_w=700.0,
+        temperature_c=61.0 + gpu,
+        processes=(GpuProcess(42, 2**30),),
+    )
 
 
 @pytest.fixture

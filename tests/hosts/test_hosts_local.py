@@ -180,11 +180,11 @@ async def test_every_problem_is_in_the_reason(nvml: Any, clock: Any) -> None:
     assert reading.reason == "driver loaded, no GPU; CPU: not permitted on this machine"
 
 
-async def test_gpus_not_wanted(clock: Any) -> None:
+async def test_a_host_that_is_only_a_name_shows_nothing_of_this_machine(clock: Any) -> None:
     host = open_host(HostSpec("box", gpus="none"), clock)
     reading = await host.read()
-    assert (reading.source, reading.gpus, reading.reason) == ("none", (), "")
-    assert reading.memory_total_bytes is not None
+    assert (reading.source, reading.gpus, reading.cpu, reading.memory_total_bytes) == ("none", (), None, None)
+    assert reading.reason == 'not read: its gpus are set to "none"'
     await host.close()
 
 

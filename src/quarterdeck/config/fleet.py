@@ -71,7 +71,7 @@ class EndpointSpec:
 
 @dataclass(frozen=True, slots=True)
 class HostSpec:
-    """One ``[[host]]``. ``gpus`` is "local" (NVML), "none", or the URL of an exporter's metrics page."""
+    """One ``[[host]]``. ``gpus`` is "local" (NVML), "none" (nothing of it is read), or the URL of an exporter's metrics page."""
 
     name: str
     gpus: str = "local"

@@ -143,7 +143,7 @@ HOST = Table(
         Key(
             "gpus",
             GpuSource(),
-            'How its GPUs are read: "local" (this machine), "none", or the URL of an exporter\'s metrics page.',
+            'How it and its GPUs are read: "local" (this machine), "none" (not at all), or the URL of an exporter\'s metrics page.',
             '"http://gpu-1:9400/metrics"',
             ("gpu", "source", "url", "exporter", "metrics"),
         ),

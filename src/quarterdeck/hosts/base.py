@@ -15,7 +15,7 @@ class HostReading:
 
     at: float
     source: str
-    """How it was read: "nvml", "local" (no GPU), "none" (GPUs not asked for) or an exporter's URL."""
+    """How it was read: "nvml", "local" (no GPU), "none" (not read) or an exporter's URL."""
     cpu: float | None = None
     """Fraction 0–1 of all cores busy since the reading before."""
     memory_used_bytes: int | None = None

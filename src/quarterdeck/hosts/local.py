@@ -7,7 +7,6 @@ from collections.abc import Callable
 from quarterdeck.config.fleet import HostSpec
 from quarterdeck.hosts.base import HostReading
 from quarterdeck.hosts.nvml import NvmlThread
-from quarterdeck.hosts.nvml_session import GpuTable
 from quarterdeck.hosts.system import System
 
 _DRIVERS_SHARE = 0.9
@@ -21,10 +20,10 @@ class LocalHost:
         self,
         spec: HostSpec,
         monotonic: Callable[[], float],
-        nvml: NvmlThread | None,
+        nvml: NvmlThread,
         system: System | None = None,
     ) -> None:
-        """``nvml``: ``None`` where GPUs are not wanted. Reads nothing yet."""
+        """Reads nothing yet."""
         self._spec = spec
         self._monotonic = monotonic
         self._nvml = nvml
@@ -38,11 +37,10 @@ class LocalHost:
     async def read(self) -> HostReading:
         """Read everything once, within ``spec.timeout`` seconds. Never raises, cancellation excepted."""
         machine = self._system.read()
-        table = GpuTable() if self._nvml is None else await self._nvml.read(self._spec.timeout * _DRIVERS_SHARE)
-        source = "none" if self._nvml is None else "nvml" if table.gpus else "local"
+        table = await self._nvml.read(self._spec.timeout * _DRIVERS_SHARE)
         return HostReading(
             self._monotonic(),
-            source,
+            "nvml" if table.gpus else "local",
             cpu=machine.cpu,
             memory_used_bytes=machine.memory_used_bytes,
             memory_total_bytes=machine.memory_total_bytes,
@@ -52,5 +50,4 @@ class LocalHost:
 
     async def close(self) -> None:
         """Let go of NVML; a hung driver is left behind."""
-        if self._nvml is not None:
-            self._nvml.close()
+        self._nvml.close()
