@@ -1,8 +1,6 @@
 """``python -m quarterdeck`` is the same as ``quarterdeck``."""
 
-import sys
-
-from quarterdeck.cli import main
+from quarterdeck.cli import entry
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import pytest
@@ -38,15 +38,18 @@ def make_world(clock: Callable[[], float], *, seed: int = 7, calm: bool = True) 
     return World(seed=seed, calm=calm, key="demo-key", clock=clock, wall=lambda: 1.795e9 + clock())
 
 
-Serve = Callable[..., "AsyncIterator[HttpServer]"]
+@pytest.fixture
+def new_world(hand: Hand) -> Callable[..., World]:
+    """Makes fleets (``seed``, ``calm``) on the clock of ``hand``."""
+    return lambda **how: make_world(hand, **how)
 
 
 @pytest.fixture
-async def listen() -> AsyncIterator[Callable[[Routes, Style], object]]:
+async def listen() -> AsyncIterator[Callable[[Routes, Style], Awaitable[HttpServer]]]:
     """Puts routes on a port of their own until the test ends."""
     servers: list[HttpServer] = []
 
-    async def start(routes: Routes, style: Style = Style()) -> HttpServer:
+    async def start(routes: Routes, style: Style) -> HttpServer:
         server = HttpServer(routes, style)
         await server.start()
         servers.append(server)

@@ -52,7 +52,7 @@ ROUTES: dict[tuple[str, str], Handler] = {
 STYLE = Style(not_allowed=Response(405, b"no"))
 
 
-async def talk(server: HttpServer, sent: bytes, *, eof: bool = True) -> bytes:
+async def talk(server: HttpServer, sent: bytes) -> bytes:
     """Everything the server says to ``sent`` until it closes."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(sent)
@@ -239,19 +239,10 @@ async def parse(data: bytes) -> Request | None:
 
 PARTS = st.sampled_from(
     [
-        b"GET ",
-        b"POST ",
-        b"/",
-        b"/x?y=%ff",
-        b"http://[",
-        b" HTTP/1.1",
-        b"\r\n",
-        b"\r\n\r\n",
-        b"Host: x",
-        b"Host:",
-        b"3\r\nabc",
+        *(b"GET ", b"POST ", b"/", b"/x?y=%ff", b"http://[", b" HTTP/1.1", b"\r\n", b"\r\n\r\n", b"Host: x", b"Host:"),
+        *(b"Content-Length: 3", b"Transfer-Encoding: chunked", b"Expect: 100-continue", b"3\r\nabc", b"0\r\n\r\n"),
+        *(b"\n", b"\0"),
     ]
-    + [b"Content-Length: 3", b"Transfer-Encoding: chunked", b"Expect: 100-continue", b"\n", b"\0", b"0\r\n\r\n"]
 )
 
 

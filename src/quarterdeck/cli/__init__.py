@@ -11,6 +11,19 @@ import sys
 INTERRUPTED = 130
 
 
+def entry() -> None:
+    """The program: ``main``, then out at once.
+
+    Everything that must be closed is closed by then; taking the interpreter apart would cost `check` a sixth of its time, and
+    a driver call that hangs in a thread could keep it from ending at all.
+    """
+    import os
+
+    code = main()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     from quarterdeck.errors import QuarterdeckError

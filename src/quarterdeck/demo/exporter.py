@@ -162,7 +162,7 @@ _FIELDS = {
 
 def _readings(gpu: Gpu, index: int, now: float) -> dict[str, Any]:
     state = gpu.state()
-    shiver = 0.02 * math.sin(now * 1.7 + index * 2.1)
+    shiver = 0.0 if state.spinning else 0.02 * math.sin(now * 1.7 + index * 2.1)
     utilization = min(1.0, max(0.0, state.utilization + shiver)) if state.utilization else 0.0
     power = 0.32 if state.spinning else 0.86 * utilization
     reserved = round(gpu.memory_mib * 0.007)

@@ -6,10 +6,9 @@ import asyncio
 import json
 import os
 import secrets
+import subprocess
 import sys
 import tempfile
-from asyncio.subprocess import PIPE, Process
-from contextlib import suppress
 from typing import IO, Any
 
 from quarterdeck.config.fleet import Auth, EndpointSpec, FleetConfig, HostSpec
@@ -27,8 +26,14 @@ _GUESSED = {LLAMA.name, WORKBENCH.name}
 """Members whose engine the console has to find out."""
 
 
+# A plain Popen and threads rather than asyncio's subprocesses: those complain at exit when ``stop`` was never called.
+Process = subprocess.Popen[bytes]
+_running: set[Process] = set()
+"""Kept, so that a fleet whose `DemoFleet` was dropped runs on: closing the pipe would end it."""
+
+
 class DemoFleet:
-    """The running servers. Made by `start`; call ``stop`` when done."""
+    """The running servers. Made by `start`; call ``stop`` when done (they end with this process in any case)."""
 
     def __init__(self, config: FleetConfig, process: Process, *, key_is_ours: bool) -> None:
         self.config = config
@@ -42,7 +47,7 @@ class DemoFleet:
 
     async def stop(self) -> None:
         """End the servers. Never raises; called again it does nothing."""
-        await _end(self._process)
+        await asyncio.to_thread(_end, self._process)
         if self._key_is_ours:
             os.environ.pop(KEY_ENV, None)
             self._key_is_ours = False
@@ -58,46 +63,51 @@ async def start(seed: int = 0, calm: bool = False) -> DemoFleet:
     if key_is_ours:
         os.environ[KEY_ENV] = secrets.token_urlsafe(24)
     try:
-        with tempfile.TemporaryFile() as complaints:
-            process = await _spawn(seed, calm=calm, complaints=complaints)
-            try:
-                lines = await _lines(process)
-            except (TimeoutError, ValueError, KeyError) as error:
-                await _end(process)
-                raise QuarterdeckError(
-                    f"the demo fleet did not start: {_reason(complaints, error)}",
-                    hint="python -m quarterdeck.demo.serve shows what is wrong",
-                ) from error
-            except BaseException:
-                await _end(process)
-                raise
-        return DemoFleet(_config(lines), process, key_is_ours=key_is_ours)
+        process, lines = await _start(seed, calm=calm)
     except BaseException:
         if key_is_ours:
             os.environ.pop(KEY_ENV, None)
         raise
+    return DemoFleet(_config(lines), process, key_is_ours=key_is_ours)
 
 
-async def _spawn(seed: int, *, calm: bool, complaints: IO[bytes]) -> Process:
+async def _start(seed: int, *, calm: bool) -> tuple[Process, list[dict[str, Any]]]:
+    with tempfile.TemporaryFile() as complaints:
+        process = _spawn(seed, calm=calm, complaints=complaints)
+        try:
+            async with asyncio.timeout(START_S):
+                return process, await asyncio.to_thread(_lines, process)
+        except (TimeoutError, ValueError, KeyError) as error:
+            _end(process)
+            raise QuarterdeckError(
+                f"the demo fleet did not start: {_reason(complaints, error)}",
+                hint="python -m quarterdeck.demo.serve shows what is wrong",
+            ) from error
+        except BaseException:
+            _end(process)
+            raise
+
+
+def _spawn(seed: int, *, calm: bool, complaints: IO[bytes]) -> Process:
     command = [sys.executable, "-m", "quarterdeck.demo.serve", "--until-eof", "--seed", str(seed)]
     command += ["--calm"] if calm else []
     try:
-        return await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=complaints)
+        process = Process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints)
     except OSError as error:
         raise QuarterdeckError(f"the demo fleet did not start: {error.strerror or error}") from error
+    _running.add(process)
+    return process
 
 
-async def _lines(process: Process) -> list[dict[str, Any]]:
+def _lines(process: Process) -> list[dict[str, Any]]:
     """One line per member, in whatever order. Raises ValueError when the process ends before that."""
     assert process.stdout is not None
     lines: list[dict[str, Any]] = []
-    async with asyncio.timeout(START_S):
-        while len(lines) < len(MEMBERS):
-            raw = await process.stdout.readline()
-            if not raw:
-                await process.wait()
-                raise ValueError(f"its process ended with code {process.returncode}")
-            lines.append(json.loads(raw))
+    while len(lines) < len(MEMBERS):
+        raw = process.stdout.readline()
+        if not raw:
+            raise ValueError(f"its process ended with code {process.wait()}")
+        lines.append(json.loads(raw))
     return lines
 
 
@@ -130,14 +140,15 @@ def _endpoint(line: dict[str, Any]) -> EndpointSpec:
     )
 
 
-async def _end(process: Process) -> None:
-    if process.stdin is not None:
-        process.stdin.close()
-    for signal in (process.terminate, process.kill):
+def _end(process: Process) -> None:
+    """End the process: kindly, then firmly, then at once. Returns when it is gone."""
+    for act in (process.stdin.close if process.stdin else process.terminate, process.terminate, process.kill):
+        act()
         try:
-            async with asyncio.timeout(STOP_S):
-                await process.wait()
-        except TimeoutError:
-            with suppress(ProcessLookupError):
-                signal()
-    await process.wait()
+            process.wait(STOP_S)
+            break
+        except subprocess.TimeoutExpired:
+            continue
+    if process.stdout is not None:
+        process.stdout.close()
+    _running.discard(process)

@@ -11,7 +11,7 @@ import logging
 import socket
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
@@ -140,7 +140,8 @@ class HttpServer:
         return Response(other.status, other.body, other.content_type, (("Allow", ", ".join(allowed)),))
 
     def _bind(self, port: int) -> socket.socket:
-        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # asyncio sends small answers at once (TCP_NODELAY) only where the protocol is named.
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.setblocking(False)
@@ -164,18 +165,18 @@ class _Connection(asyncio.StreamReaderProtocol):
 
     def __init__(self, server: HttpServer) -> None:
         loop = asyncio.get_running_loop()
-        super().__init__(asyncio.StreamReader(MAX_HEAD_BYTES, loop), self._serve, loop)
+        super().__init__(asyncio.StreamReader(MAX_HEAD_BYTES, loop), self._connected, loop)
         self._http = server
-        self._writer: asyncio.StreamWriter | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._client: asyncio.StreamWriter | None = None
+        self._serving: asyncio.Task[None] | None = None
         self._handling = False
 
     def drop(self) -> None:
         """Reset the connection now."""
-        if self._writer is not None:
-            self._writer.transport.abort()
-        if self._task is not None:
-            self._task.cancel()
+        if self._client is not None:
+            self._client.transport.abort()
+        if self._serving is not None:
+            self._serving.cancel()
 
     def eof_received(self) -> bool | None:
         self._gone()
@@ -186,21 +187,24 @@ class _Connection(asyncio.StreamReaderProtocol):
         super().connection_lost(exc)
 
     def _gone(self) -> None:
-        if self._handling and self._task is not None:
-            self._task.cancel()
+        if self._handling and self._serving is not None:
+            self._serving.cancel()
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._client = writer
+        self._http.connections.add(self)
+        self._serving = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._serving.add_done_callback(self._served)
+
+    def _served(self, _: asyncio.Task[None]) -> None:
+        self._http.connections.discard(self)
+        if self._client is not None:
+            self._client.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writer = writer
-        self._task = asyncio.current_task()
-        self._http.connections.add(self)
-        try:
+        with suppress(OSError, TimeoutError, asyncio.IncompleteReadError):  # the client has gone, or sleeps
             while await self._exchange(reader, writer):
                 pass
-        except (OSError, TimeoutError, asyncio.IncompleteReadError):
-            pass  # the client has gone, or sleeps
-        finally:
-            self._http.connections.discard(self)
-            writer.close()
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """One request and its answer; whether another may follow."""

@@ -30,6 +30,8 @@ FAVOURITE = "gemma3:12b"
 VISITOR = "qwen3:14b"
 """The model that one of them needs now and then: it comes, stays a while and goes."""
 VISIT_EVERY_S, VISIT_FIRST_S, VISIT_STAYS_S = 150.0, 25.0, 45.0
+STEP_S = 20.0
+"""Longest time passed at once; shorter than any model stays."""
 LEAVE_ALONE_S = 90.0
 """After the favourite was unloaded, nobody asks for it for so long."""
 
@@ -60,7 +62,7 @@ class OllamaServer:
             self.downloads.have(model)
         self._seen_finished = 0
         self._visit_at = born + VISIT_FIRST_S
-        self._favourite_back = born
+        self._favourite_back = self._at = born
 
     def unix(self, at: float) -> float:
         """A moment of the simulation as Unix seconds."""
@@ -68,6 +70,11 @@ class OllamaServer:
 
     def advance(self, now: float) -> None:
         """Let the simulated time pass: background requests, models that come and go."""
+        while self._at < now:
+            self._at = min(now, self._at + STEP_S)
+            self._step(self._at)
+
+    def _step(self, now: float) -> None:
         if self._favourite_back <= now and FAVOURITE in self.models and not self.residency.holds(FAVOURITE):
             self._touch(FAVOURITE, KEEP_S, now)
         self.load.boost = 1.0 if self.residency.holds(FAVOURITE) else 0.0

@@ -10,7 +10,7 @@ class Trouble(StrEnum):
     """What can go wrong."""
 
     QUEUE = "queue"
-    """Eight times the usual requests arrive at one vLLM."""
+    """Many times the usual requests arrive at one vLLM."""
     STALL = "stall"
     """The other vLLM does nothing any more, says it is healthy, and lets requests wait."""
     RESTART = "restart"
@@ -32,7 +32,7 @@ class Scene:
 
 LOOP_S = 240.0
 SCRIPT = (
-    Scene(Trouble.QUEUE, 8, 32),
+    Scene(Trouble.QUEUE, 6, 26),
     Scene(Trouble.STALL, 62, 96),
     Scene(Trouble.RESTART, 118, 128),
     Scene(Trouble.KEY, 160, 190),

@@ -24,7 +24,7 @@ from quarterdeck.demo.vllm import VllmServer, VllmSpec
 
 WARM_UP_S = 1200.0
 """How long the fleet has been running when it is first seen."""
-RUSH = 8.0
+RUSH = 9.0
 """By how much the arrivals grow while a queue builds up."""
 
 QWEN = VllmSpec(
