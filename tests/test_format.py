@@ -156,11 +156,11 @@ def test_duration(value: float | None, shown: str) -> None:
 
 
 def test_spark_shows_the_newest_values_with_gaps() -> None:
-    assert fmt.spark((0.0, None, 4.0, 8.0), 6) == "  ▁ ▅█"
-    assert fmt.spark((9.0, 1.0, 1.0), 2) == "██"
+    assert fmt.spark((0.0, None, 4.0, 8.0), 6) == "  ▁ ▄▇"
+    assert fmt.spark((9.0, 1.0, 1.0), 2) == "▇▇"
     assert fmt.spark((), 3) == "   "
     assert fmt.spark((0.0, 0.0), 2) == "▁▁"
-    assert fmt.spark((0.5,), 1, top=1.0) == "▅"
+    assert fmt.spark((0.5,), 1, top=1.0) == "▄"
     assert fmt.spark((1.0,), 0) == ""
 
 

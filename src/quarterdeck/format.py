@@ -14,7 +14,8 @@ from functools import lru_cache
 DASH = "–"
 """What an unknown value looks like on a screen."""
 
-_SPARKS = "▁▂▃▄▅▆▇█"
+_SPARKS = "▁▂▃▄▅▆▇"
+"""Without the full block, so that sparks in lines one below the other stay apart."""
 _SIZE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _SCALES = ("", "k", "M", "G", "T", "P")
 _ESCAPES = re.compile(

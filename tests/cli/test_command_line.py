@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Quarterdeck
+    from cli.conftest import Quarterdeck
 
 MODULES_AFTER = """
 import sys

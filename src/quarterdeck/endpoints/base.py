@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from quarterdeck.model.reading import Facts, ModelReading, ModelState, Outcome
@@ -73,6 +73,31 @@ def first_owner(body: bytes) -> str | None:
     """``owned_by`` of the first model of a ``/v1/models`` answer."""
     data = items(mapping(parse(body)).get("data"), 1)
     return text(mapping(data[0]).get("owned_by")) if data else None
+
+
+def redacted(facts: Facts | None, clean: Callable[[str], str]) -> Facts | None:
+    """``facts`` with every text cleaned: a hostile server can spell our key so that no search of its answer finds it."""
+    if facts is None:
+        return None
+    return replace(
+        facts,
+        version=_cleaned(facts.version, clean),
+        engines=tuple(replace(engine, label=clean(engine.label)) for engine in facts.engines),
+        models=tuple(
+            replace(
+                model,
+                id=clean(model.id),
+                quantization=_cleaned(model.quantization, clean),
+                parameters=_cleaned(model.parameters, clean),
+            )
+            for model in facts.models
+        ),
+        notes=tuple(clean(note) for note in facts.notes),
+    )
+
+
+def _cleaned(text_or_none: str | None, clean: Callable[[str], str]) -> str | None:
+    return None if text_or_none is None else clean(text_or_none)
 
 
 def unauthorised(failure: Failure) -> bool:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from quarterdeck.config.fleet import EndpointSpec
-from quarterdeck.endpoints.base import Adapter, Partly
+from quarterdeck.endpoints.base import Adapter, Partly, redacted
 from quarterdeck.endpoints.fingerprint import fingerprint
 from quarterdeck.endpoints.llamacpp import LlamaCpp
 from quarterdeck.endpoints.ollama import Ollama
@@ -47,10 +47,12 @@ class Endpoint:
         self._adapter: Adapter | None = None
 
     async def poll(self) -> Reading:
-        """Ask once, within ``spec.timeout`` seconds. Never raises, cancellation excepted."""
+        """Ask once, within ``spec.timeout`` seconds (and the time a key's command takes). Never raises, cancellation excepted."""
         started = self._monotonic()
         self._fetch.begin()
         outcome, reason, facts = await self._outcome()
+        if self._fetch.secret:
+            reason, facts = self._fetch.redacted(reason), redacted(facts, self._fetch.redacted)
         if outcome not in _KEEPS_ADAPTER:
             self._adapter = None  # what comes back may be another server
         at = (started + self._monotonic()) / 2
@@ -62,6 +64,7 @@ class Endpoint:
 
     async def _outcome(self) -> tuple[Outcome, str, Facts | None]:
         try:
+            await self._fetch.ready()
             async with asyncio.timeout(self.spec.timeout):
                 return Outcome.ANSWERED, "", await self._read()
         except Partly as partly:

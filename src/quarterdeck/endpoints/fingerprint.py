@@ -39,11 +39,16 @@ async def fingerprint(fetch: Fetch) -> str:
     Raises Failure: not reachable, loading, wants a key everywhere, or nothing known.
     """
     probe = _Probe(fetch)
-    listing = await probe.ask(models_path(fetch.target.url))
+    listing = None
+    # Both where the URL has a path: it may be an OpenAI base, or a whole engine that a proxy serves below it.
+    for path in dict.fromkeys((models_path(fetch.target.url), "/v1/models")):
+        listing = await probe.ask(path)
+        if listing is not None or (probe.refusal is not None and probe.refusal.outcome is Outcome.AUTH):
+            break
     owner = first_owner(listing.body) if listing else None
     if owner in _OWNERS:
         return _OWNERS[owner]
-    if models_path(fetch.target.url) == "/v1/models":
+    if path == "/v1/models":
         named = await _by_own_pages(probe)
         if named is not None:
             return named

@@ -68,7 +68,9 @@ class _LoadPages:
                 return reading
             if _same_counters(reading, after):  # no request ended in between: each token is in one of the two
                 return _with_slots(after, slots)
-            if not tries_left:  # requests end all the time: those that did just now are missed rather than counted twice
+            if (
+                not tries_left
+            ):  # requests end all the time: those that did just now are missed rather than counted twice
                 return _with_slots(reading, slots)
             reading = after
         return reading
@@ -86,10 +88,12 @@ def _same_counters(one: EngineReading, other: EngineReading) -> bool:
 
 
 def _started(headers: Mapping[str, str]) -> float | None:
+    """What the server calls its start (microseconds since the machine's, in fact): the same as long as the process lives."""
     try:
-        return float(headers.get("process-start-time-unix", ""))
+        started = float(headers.get("process-start-time-unix", ""))
     except ValueError:
         return None
+    return started if 0 <= started < 1e18 else None
 
 
 def _with_slots(reading: EngineReading, answer: Answer) -> EngineReading:

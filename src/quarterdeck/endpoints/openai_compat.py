@@ -32,7 +32,10 @@ class OpenAICompatible:
 
     async def read(self) -> Facts:
         """The models it lists."""
-        answer = await self._fetch.get(self._path)
+        answer = await self._fetch.optional(self._path)
+        if answer is None:
+            self._path = "/v1/models"  # a proxy may serve the server below a path
+            answer = await self._fetch.get(self._path)
         models = openai_models(answer.body, ModelState.SERVED)
         if models is None:
             raise foreign("an OpenAI-compatible server")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from quarterdeck.config.fleet import EndpointSpec, FleetConfig, HostSpec
 from quarterdeck.model.fleet import Boundary
@@ -17,6 +18,7 @@ WITHIN_S = 1.0
 CONNECT_S = 0.3
 PORTS = (11434, *range(8000, 8016), 8080, 30000, 1234, 4000)
 LOOKED_FOR = "Ollama (OLLAMA_HOST, 11434), vLLM (8000–8015), llama.cpp and llama-swap (8080), SGLang (30000), LM Studio (1234), LiteLLM (4000)"
+_URL_TEXT = re.compile(r"[A-Za-z0-9._~:/\[\]-]+")
 HOW_TO = (
     "point at a server with `quarterdeck --url http://HOST:PORT`, or write a fleet.toml with `quarterdeck config init`"
 )
@@ -68,18 +70,30 @@ def ollama_host(value: str) -> Candidate | None:
     scheme, separator, rest = value.partition("://")
     if not separator:
         scheme, rest = "http", value
-    if scheme not in ("http", "https"):
+    if rest == "ollama.com" and not separator:
+        scheme, separator = "https", "://"
+    if scheme not in ("http", "https") or not _URL_TEXT.fullmatch(rest):
         return None
+    if rest.count(":") > 1 and not rest.startswith("["):
+        rest = f"[{rest}]"  # a bare IPv6 address
     try:
         parts = urlsplit(f"{scheme}://{rest}")
-        host, port = parts.hostname or "127.0.0.1", parts.port
+        host = parts.hostname or "127.0.0.1"
     except ValueError:
         return None
-    if port is None:
-        port = {"http": 80, "https": 443}[scheme] if separator else 11434
     if host in ("0.0.0.0", "::", "localhost"):  # noqa: S104  (a bind address, which a client turns into loopback)
         host = "127.0.0.1"
-    return Candidate(host, port, scheme, parts.path)
+    return Candidate(
+        host, _port_of(parts, {"http": 80, "https": 443}[scheme] if separator else 11434), scheme, parts.path
+    )
+
+
+def _port_of(parts: SplitResult, default: int) -> int:
+    """Its port; the default one where it has none or none that can be (as Ollama does)."""
+    try:
+        return parts.port or default
+    except ValueError:
+        return default
 
 
 async def discover(environ: Mapping[str, str] | None = None, within: float = WITHIN_S) -> Discovery:

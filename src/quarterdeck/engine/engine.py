@@ -15,9 +15,9 @@ from quarterdeck.config.fleet import EndpointSpec, FleetConfig, HostSpec
 from quarterdeck.engine.clock import SYSTEM_CLOCK, Clock
 from quarterdeck.engine.schedule import Schedule
 from quarterdeck.engine.store import Store
-from quarterdeck.hosts.base import Host
+from quarterdeck.hosts.base import Host, HostReading
 from quarterdeck.model.fleet import FleetSnapshot
-from quarterdeck.model.reading import Reading
+from quarterdeck.model.reading import Outcome, Reading
 
 SHORTEST_INTERVAL_S = 0.5
 LONGEST_INTERVAL_S = 60.0
@@ -48,6 +48,11 @@ def _open_host(spec: HostSpec, clock: Clock) -> Host:
     from quarterdeck.hosts.open import open_host
 
     return open_host(spec, clock.monotonic)
+
+
+async def _closed(one: Pollable | Host) -> None:
+    with contextlib.suppress(Exception):
+        await one.close()
 
 
 class Engine:
@@ -101,13 +106,15 @@ class Engine:
         for task in self._tasks:
             task.cancel()
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=STOP_WITHIN_S)
-        opened = [*self._endpoints.values(), *self._hosts.values()]
+            await asyncio.wait(self._tasks, timeout=STOP_WITHIN_S / 2)
+        opened: list[Pollable | Host] = [*self._endpoints.values(), *self._hosts.values()]
         self._endpoints.clear()
         self._hosts.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(STOP_WITHIN_S):
-                await asyncio.gather(*(one.close() for one in opened), return_exceptions=True)
+        closing = [asyncio.ensure_future(_closed(one)) for one in opened]
+        if closing:
+            _, late = await asyncio.wait(closing, timeout=STOP_WITHIN_S / 2)
+            for task in late:
+                task.cancel()
 
     async def once(self) -> None:
         """Poll everything once; returns when all have ended (each within its own deadline)."""
@@ -208,20 +215,25 @@ class Engine:
             ok = await poll
         finally:
             self._schedule.ended(name, self._clock.monotonic(), ok=ok)
-            self._arm()
 
     async def _poll(self, spec: EndpointSpec) -> bool:
-        endpoint = self._endpoints.get(spec.name)
-        if endpoint is None:
-            endpoint = self._endpoints[spec.name] = self._open_endpoint(spec, self._clock)
-        reading = await endpoint.poll()
+        try:
+            endpoint = self._endpoints.get(spec.name)
+            if endpoint is None:
+                endpoint = self._endpoints[spec.name] = self._open_endpoint(spec, self._clock)
+            reading = await endpoint.poll()
+        except Exception as error:  # noqa: BLE001  (a bug in one adapter is a reading too, not a traceback over the console)
+            reading = Reading(self._clock.monotonic(), Outcome.FAILED, f"can't be polled ({type(error).__name__})")
         self._store.apply(spec.name, reading)
-        return reading.facts is not None
+        return reading.facts is not None or reading.outcome is Outcome.LOADING  # it will be ready any moment
 
     async def _poll_host(self, spec: HostSpec) -> bool:
-        host = self._hosts.get(spec.name)
-        if host is None:
-            host = self._hosts[spec.name] = self._open_host(spec, self._clock)
-        reading = await host.read()
+        try:
+            host = self._hosts.get(spec.name)
+            if host is None:
+                host = self._hosts[spec.name] = self._open_host(spec, self._clock)
+            reading = await host.read()
+        except Exception as error:  # noqa: BLE001  (as above)
+            reading = HostReading(self._clock.monotonic(), spec.gpus, reason=f"can't be read ({type(error).__name__})")
         self._store.apply_host(spec.name, reading)
         return not reading.reason or bool(reading.gpus) or reading.cpu is not None

@@ -24,6 +24,8 @@ class Entry:
     name: str
     interval: float
     next_at: float
+    place: float = 0.0
+    """Its place inside the interval."""
     failures: int = 0
     in_flight: bool = False
     missed: int = 0
@@ -37,19 +39,23 @@ class Schedule:
         """``jitter``: a number from 0 to 1."""
         self._jitter = jitter
         self._entries: dict[str, Entry] = {}
+        self._origin: float | None = None
+        """Where the grid begins."""
 
     def set(self, intervals: dict[str, float], now: float) -> None:
         """Make exactly these names polled at these intervals (seconds); new ones begin now or a moment later."""
         places = _places(intervals)
+        self._origin = now if self._origin is None else self._origin
         for name in [name for name in self._entries if name not in intervals]:
             del self._entries[name]
         for name, interval in intervals.items():
             entry = self._entries.get(name)
             if entry is None:
-                self._entries[name] = Entry(name, interval, now + places[name])
-            elif entry.interval != interval:
-                entry.interval = interval
+                self._entries[name] = Entry(name, interval, now + places[name], places[name])
+                continue
+            if entry.interval != interval:
                 entry.next_at = min(entry.next_at, now + places[name])
+            entry.interval, entry.place = interval, places[name]
 
     def due(self, now: float) -> list[str]:
         """The names to poll now. Each is then in flight until ``ended``; one that still is, is passed over and counted."""
@@ -57,8 +63,7 @@ class Schedule:
         for entry in self._entries.values():
             if entry.next_at > now:
                 continue
-            late = math.floor((now - entry.next_at) / entry.interval) + 1
-            entry.next_at += late * entry.interval
+            entry.next_at = self._after(entry, now)
             if entry.in_flight:
                 entry.missed += 1
                 continue
@@ -84,7 +89,13 @@ class Schedule:
         """Let everything that is due pass (paused)."""
         for entry in self._entries.values():
             if entry.next_at <= now:
-                entry.next_at += (math.floor((now - entry.next_at) / entry.interval) + 1) * entry.interval
+                entry.next_at = self._after(entry, now)
+
+    def _after(self, entry: Entry, now: float) -> float:
+        """The entry's next point of the grid, at least half an interval away."""
+        start = (self._origin or 0.0) + entry.place
+        passed = math.floor((now - start) / entry.interval + 0.5)
+        return start + (passed + 1) * entry.interval
 
     def hurry(self, names: list[str], now: float) -> None:
         """Poll these at the next chance, whatever their back-off."""

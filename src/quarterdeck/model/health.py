@@ -42,7 +42,9 @@ class Memory:
     heard: float | None = None
     """When the endpoint last said anything, if only that it is loading or wants a key."""
     trouble: str = ""
-    """Why polls have brought nothing since then."""
+    """Why the polls since then brought no answer …"""
+    missed: int = 0
+    """… and how many of them there were."""
     unbroken: bool = False
     """Whether the poll before was a good one too (a rate over an outage would be an average of nothing)."""
     rates: dict[str, EngineRates] | None = None
@@ -67,6 +69,7 @@ _BEGAN_BEFORE = (State.STALLED, State.RESTARTED)
 
 def remember(memory: Memory, reading: Reading, limits: Limits) -> Memory:
     """What is known after ``reading``."""
+    came_back = memory.missed >= limits.stale_after
     if reading.facts is not None:
         memory = _measured(memory, reading, reading.facts, limits)
     else:
@@ -74,11 +77,18 @@ def remember(memory: Memory, reading: Reading, limits: Limits) -> Memory:
         memory = replace(memory, unbroken=False, failures=memory.failures + 1, tps_history=history)
     if reading.outcome is Outcome.TIMEOUT and memory.state not in (None, State.DOWN):
         # Silent for now: `settled` makes it STALE in time.
-        return replace(memory, trouble=reading.reason)
+        return replace(memory, trouble=reading.reason, missed=memory.missed + 1)
     state, reason, since = _concluded(memory, reading, limits)
-    lasts = state is memory.state and memory.since is not None and state not in _BEGAN_BEFORE
-    heard = memory.heard if reading.outcome is Outcome.TIMEOUT else reading.at
-    return replace(memory, state=state, reason=reason, since=memory.since if lasts else since, heard=heard, trouble="")
+    lasts = state is memory.state and memory.since is not None and state not in _BEGAN_BEFORE and not came_back
+    return replace(
+        memory,
+        state=state,
+        reason=reason,
+        since=memory.since if lasts else since,
+        heard=memory.heard if reading.outcome is Outcome.TIMEOUT else reading.at,
+        trouble="",
+        missed=0,
+    )
 
 
 def settled(memory: Memory, now: float, interval: float, limits: Limits) -> tuple[State | None, str, float | None]:

@@ -6,15 +6,19 @@ Before its first frame it imports no engine and opens nothing: what is seen firs
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from rich.console import RenderableType
+from textual import events
+from textual._compositor import CompositorUpdate
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.reactive import var
+from textual.screen import Screen
 
 from quarterdeck.config.fleet import FleetConfig
 from quarterdeck.engine.clock import SYSTEM_CLOCK, Clock
@@ -22,8 +26,9 @@ from quarterdeck.errors import QuarterdeckError
 from quarterdeck.model.fleet import EMPTY_FLEET, EndpointView, FleetSnapshot, HostView
 from quarterdeck.tui import themes
 from quarterdeck.tui.commands import next_interval
-from quarterdeck.tui.contract import EngineLike, Frame, MakeEngine, Notice, Prepare
+from quarterdeck.tui.contract import EngineLike, Frame, MakeEngine, Notice, Prepare, TakesText
 from quarterdeck.tui.ink import Ink
+from quarterdeck.tui.screen_diff import ScreenDiff
 from quarterdeck.tui.screens.base import ConsoleScreen
 from quarterdeck.tui.screens.fleet import FleetScreen
 from quarterdeck.tui.signals import ending_signals, terminal_is_gone
@@ -54,12 +59,13 @@ class ConsoleApp(App[None]):
         looking_for: str = "",
         clock: Clock = SYSTEM_CLOCK,
         theme_folders: Sequence[Path] | None = None,
+        on_started: Callable[[], None] | None = None,
     ) -> None:
-        """``make_engine`` and ``prepare`` run after the first frame.
+        """``make_engine`` and ``prepare`` run after the first frame, ``on_started`` when the engine runs.
 
         ``problems`` (of the fleet file) stand in a banner; ``looking_for`` is what an empty table says meanwhile.
         """
-        super().__init__()
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)  # else its NO_COLOR means grey
         self.animation_level = "none"
         self.config = fleet
         self.engine: EngineLike | None = None
@@ -67,8 +73,11 @@ class ConsoleApp(App[None]):
         self._make_engine = make_engine
         self._prepare = prepare
         self._clock = clock
+        self._screen_diff = ScreenDiff()
+        self._on_started = on_started
         self._theme_folders = theme_folders
-        self._problems = (*problems, *self._choose_theme(fleet.console.theme))
+        self._disable_tooltips = self._disable_notifications = True  # news stand in the status line
+        self._problems = (*problems, *self._first_theme(fleet.console.theme))
         self._notice = ("", 0.0)
         self._drawn: tuple[FleetSnapshot, int] | None = None
         self._ink: Ink | None = None
@@ -81,6 +90,16 @@ class ConsoleApp(App[None]):
             self._theme_folders = (themes.user_folder(), themes.packaged_folder())
         return self._theme_folders
 
+    def _first_theme(self, name: str) -> tuple[str, ...]:
+        """As `_choose_theme`, but before anything is styled: setting ``theme`` would parse all CSS a second time."""
+        loaded = themes.load(name, self._folders())
+        self.register_theme(loaded.theme)
+        self.set_reactive(App.theme, loaded.theme.name)
+        self.stylesheet.set_variables(self.get_css_variables())
+        self.set_class(loaded.theme.dark, "-dark-mode", update=False)
+        self.set_class(not loaded.theme.dark, "-light-mode", update=False)
+        return (loaded.problem,) if loaded.problem else ()
+
     def _choose_theme(self, name: str) -> tuple[str, ...]:
         """Use a theme; what is wrong with it, if anything."""
         loaded = themes.load(name, self._folders())
@@ -90,7 +109,8 @@ class ConsoleApp(App[None]):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The console's own colours, for themes that don't set them."""
-        return themes.derived_variables(self.current_theme)
+        theme = self.current_theme
+        return {} if theme.variables.keys() >= themes.VARIABLES else themes.derived_variables(theme)
 
     def _watch_theme(self, theme_name: str) -> None:
         self._ink = None
@@ -120,20 +140,20 @@ class ConsoleApp(App[None]):
 
     def on_mount(self) -> None:
         """The first frame comes before everything that takes time."""
+        self.app_resume_signal.subscribe(self, self._on_resumed)
         self.call_after_refresh(self.start)
 
     def start(self) -> None:
         """After the first frame: make the engine, and draw whatever it finds from now on."""
         self.set_interval(max(SHORTEST_PAINT_S, self.config.console.paint), self.tick)
         self.run_worker(self._launch(), exit_on_error=True)
-        for screen in self.screen_stack:
-            if isinstance(screen, FleetScreen):
-                screen.get_ready()
 
     async def _launch(self) -> None:
         engine = self._make_engine(self.config)
         self.engine = engine
         await engine.start()
+        if self._on_started is not None:
+            self._on_started()
         self.tick()
         if self._prepare is None:
             return
@@ -147,7 +167,8 @@ class ConsoleApp(App[None]):
             self.welcome = notice.lines or (notice.text,)
             if self.fleet.endpoints:
                 self.say(notice.text)
-        self.tick()
+        self.fleet = engine.snapshot()
+        self.redraw()
 
     async def on_unmount(self) -> None:
         """Leave nothing running."""
@@ -172,6 +193,19 @@ class ConsoleApp(App[None]):
 
     # ---- frames
 
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        if isinstance(renderable, CompositorUpdate):
+            renderable = self._screen_diff.cut_down(renderable, self.size)
+        super()._display(screen, renderable)
+
+    def do_repaint(self) -> None:
+        """Send the whole screen again: somebody else wrote on the terminal."""
+        self._screen_diff.forget()
+        self.screen.refresh()
+
+    def _on_resumed(self, _: App[Any]) -> None:
+        self._screen_diff.forget()
+
     def tick(self) -> None:
         """The frame timer: take the newest snapshot; the screen draws it if something changed, ages once a second."""
         if terminal_is_gone():
@@ -189,7 +223,7 @@ class ConsoleApp(App[None]):
     def redraw(self) -> None:
         """Have the screen on top draw now."""
         screen = self.screen
-        if isinstance(screen, ConsoleScreen) and screen.is_mounted:
+        if isinstance(screen, ConsoleScreen) and screen.is_attached:
             now = self._clock.monotonic()
             self._drawn = (self.fleet, math.floor(now))
             screen.draw(Frame(self.fleet, now, self._clock.wall()))
@@ -203,6 +237,17 @@ class ConsoleApp(App[None]):
         """Put news into the status line for a few seconds."""
         self._notice = (text, self._clock.monotonic() + NOTICE_S)
         self.redraw()
+
+    def on_key(self, event: events.Key) -> None:
+        """Keys that nobody took: what was typed ahead goes where it was meant for, not to the commands."""
+        screen = self.screen
+        if (
+            event.is_printable
+            and event.character
+            and isinstance(screen, TakesText)
+            and screen.takes_text(event.character)
+        ):
+            event.prevent_default()
 
     # ---- what can be asked for everywhere
 
@@ -312,10 +357,3 @@ def configured(config: FleetConfig, clock: Clock) -> FleetSnapshot:
     )
     hosts = tuple(HostView(name=spec.name, source=spec.gpus) for spec in config.hosts)
     return FleetSnapshot(at=clock.monotonic(), time=clock.wall(), endpoints=endpoints, hosts=hosts)
-
-
-def run_console(app: ConsoleApp) -> int:
-    """Run the console; the exit status of the program."""
-    with contextlib.suppress(OSError):
-        app.run()
-    return app.return_code or 0

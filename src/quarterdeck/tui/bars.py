@@ -11,14 +11,14 @@ _BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
 def bar(fraction: float | None, width: int, tone: str = "bar-used") -> tuple[Run, ...]:
-    """A thin bar of ``width`` cells, in half cells; only its track where the fraction is unknown."""
+    """A heavy line on a light one, ``width`` cells long, in half cells; only the light one where the fraction is unknown."""
     known = fraction if fraction is not None and math.isfinite(fraction) else 0.0
     halves = round(min(1.0, max(0.0, known)) * width * 2)
     if halves == 0 and known > 0:
         halves = 1
     full, half = divmod(halves, 2)
-    used = "━" * full + "╸" * half
-    return tuple(run for run in (Run(used, tone), Run("━" * (width - full - half), "bar-rest")) if run.text)
+    used = "━" * full + "╾" * half
+    return tuple(run for run in (Run(used, tone), Run("─" * (width - full - half), "bar-rest")) if run.text)
 
 
 def chart(values: Sequence[float | None], width: int, height: int) -> list[str]:

@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from quarterdeck.format import DASH, age, count, duration, percent, printable, rate, size, spark
 from quarterdeck.model.fleet import EndpointView, ReplicaView, State
-from quarterdeck.model.reading import ModelReading
-from quarterdeck.model.verdict import is_well
+from quarterdeck.model.reading import ModelReading, ModelState
 from quarterdeck.tui.columns import MARKER, Layout, Place
 from quarterdeck.tui.lines import ACCENT, FAINT, MUTED, PLAIN, STRONG, WARN, Line, Run, cut, fit
 from quarterdeck.tui.rows import Order, Row, engine_text, has_parts, models_text
@@ -124,11 +123,13 @@ def _endpoint_cell(place: Place, view: EndpointView, layout: Layout, moment: Mom
 
 
 def _in_trouble(view: EndpointView) -> bool:
+    from quarterdeck.model.verdict import is_well
+
     return not is_well(view) and bool(reason_text(view))
 
 
 def _reason_tone(view: EndpointView) -> str:
-    return MUTED if is_well(view) or view.state is None else PLAIN
+    return PLAIN if view.state is not None and _in_trouble(view) else MUTED
 
 
 def state_runs(view: EndpointView, width: int) -> list[Run]:
@@ -209,10 +210,14 @@ def _replica_cells(replica: ReplicaView) -> dict[str, Cell]:
 
 def _model_cells(model: ModelReading, moment: Moment) -> dict[str, Cell]:
     seen = model_look(model.state)
+    on_disk = model.state is ModelState.INSTALLED
     return {
         "state": (f"  {seen.word}", MUTED if seen.tone == "state-ok" else seen.tone),
         "name": (printable(model.id, 120), PLAIN),
-        "memory": (size(model.vram_bytes if model.vram_bytes is not None else model.size_bytes), PLAIN),
+        "memory": (
+            size(model.vram_bytes if model.vram_bytes is not None else model.size_bytes),
+            FAINT if on_disk else PLAIN,
+        ),
         "trend": (" · ".join(model_facts(model, moment)), MUTED),
         "reason": ("", MUTED),
     }

@@ -80,6 +80,7 @@ GROWTH = (
     ("url", 48),
     ("host", 20),
     ("reason", 200),
+    ("trend", 30),
 )
 """Who gets the cells left over, in this order, up to what its texts need and no further than this."""
 

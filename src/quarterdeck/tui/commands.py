@@ -47,6 +47,7 @@ COMMANDS = (
     Command("palette", ("ctrl+p", "colon"), ": ^P", "Commands", "Find a command or an endpoint by name.", EVERYWHERE, listed=False),
     Command("help", ("question_mark",), "?", "Help", "Keys, states and columns.", ("fleet", "endpoint")),
     Command("theme", (), "", "Theme: dark or light", "Switch between the dark and the light theme.", EVERYWHERE),
+    Command("repaint", ("ctrl+l",), "^L", "Draw the screen again", "For when something else wrote on the terminal.", EVERYWHERE),
     Command("leave", ("q",), "q", "Quit", "Quit from the fleet; elsewhere go back.", EVERYWHERE, listed=False),
     Command("quit", ("ctrl+c",), "^C", "Quit", "Quit at once.", EVERYWHERE),
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from quarterdeck.config.fleet import EndpointSpec, FleetConfig, HostSpec
 from quarterdeck.model.fleet import FleetSnapshot
@@ -71,3 +71,12 @@ class Frame(NamedTuple):
     fleet: FleetSnapshot
     now: float
     unix: float
+
+
+@runtime_checkable
+class TakesText(Protocol):
+    """A screen with a line to type in."""
+
+    def takes_text(self, character: str) -> bool:
+        """Put in a character that was typed before that line had the keys; ``False`` if nothing is being typed."""
+        ...

@@ -173,14 +173,18 @@ def _models(models: Sequence[ModelReading], moment: Moment, width: int) -> list[
     for model in models:
         seen = model_look(model.state)
         memory = model.vram_bytes if model.vram_bytes is not None else model.size_bytes
+        facts = " · ".join(model_facts(model, moment))
+        below = len(facts) > width - room - 29
         runs = (
             Run(f"{INDENT}{seen.glyph} ", seen.tone),
             Run(fit(seen.word, 10), MUTED),
             Run(fit(printable(model.id, 120), room) + " ", PLAIN),
             Run(fit(size(memory) if memory is not None else "", 9, right=True) + "  ", PLAIN),
-            Run(" · ".join(model_facts(model, moment)), MUTED),
+            Run("" if below else facts, MUTED),
         )
         lines.append(Line(runs))
+        if below:
+            lines += [Line((Run(" " * 14 + part, MUTED),)) for part in wrap(facts, max(8, width - 15))]
     return lines
 
 

@@ -48,7 +48,7 @@ def host_lines(hosts: Sequence[HostView], width: int, height: int) -> list[Line]
     show = _level(hosts, width - name_width - 9 - _MACHINE_WIDTH)
     lines = [_compact(host, name_width, width, show) for host in shown]
     if len(shown) < len(hosts):
-        lines.append(Line((Run(f"   … {len(hosts) - len(shown)} more hosts", MUTED),)))
+        lines.append(Line(cut((Run(f"   … {len(hosts) - len(shown)} more hosts", MUTED),), width)))
     return lines
 
 

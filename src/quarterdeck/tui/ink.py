@@ -43,7 +43,8 @@ class Ink:
 
     def _made(self, tone: str, ground: str) -> Style:
         bold = tone in _BOLD_TONES or tone.endswith(_WORD)
-        colour = _COLOURS.get(tone, tone.removesuffix(_WORD))
+        colour = tone.removesuffix(_WORD)
+        colour = _COLOURS.get(colour, colour)
         return Style(
             color=Color.parse(self._variables[colour]).rich_color,
             bgcolor=Color.parse(self._variables[_GROUNDS[ground]]).rich_color,

@@ -79,7 +79,7 @@ _MODELS: dict[ModelState, Look] = {
     ModelState.LOADED: Look("●", "loaded", "state-ok", "In memory."),
     ModelState.LOADING: Look("◐", "loading", "state-loading", "Being loaded."),
     ModelState.SLEEPING: Look("◌", "sleeping", "state-sleeping", "Weights are out of GPU memory until it is woken."),
-    ModelState.INSTALLED: Look("·", "installed", "faint", "On disk, not in memory."),
+    ModelState.INSTALLED: Look("·", "on disk", "faint", "On disk, not in memory."),
     ModelState.SERVED: Look("●", "served", "muted", "Listed by a server that doesn't tell more."),
     ModelState.FAILED: Look("✗", "failed", "state-down", "It could not be loaded."),
 }

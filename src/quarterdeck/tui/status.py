@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from quarterdeck.format import printable
 from quarterdeck.model.fleet import FleetSnapshot, State
-from quarterdeck.model.verdict import is_well
-from quarterdeck.tui.lines import ACCENT, FAINT, MUTED, PLAIN, STRONG, WARN, Line, Run, cut, spread, width_of
+from quarterdeck.tui.lines import ACCENT, FAINT, MUTED, PLAIN, STRONG, TITLE, WARN, Line, Run, cut, spread, width_of
 from quarterdeck.tui.states import LOOKS
 
+BRAND_FROM_WIDTH = 100
 _CALM = (State.OK, State.SLEEPING)
 
 
@@ -35,8 +35,9 @@ class Status(NamedTuple):
 
 def status_line(status: Status, width: int) -> Line:
     """One line of ``width`` cells; what matters least is dropped first."""
-    runs: list[Run] = [Run(" "), *_wellness(status.fleet, width // 2)]
-    for part in (_pace(status), _filter(status)):
+    brand = [Run("Quarterdeck", TITLE), Run("  ")] if width >= BRAND_FROM_WIDTH else []
+    runs: list[Run] = [Run(" "), *brand, *_wellness(status, width // 2)]
+    for part in () if status.notice else (_pace(status), _filter(status)):
         if part and width_of(runs) + width_of(part) + 2 <= width:
             runs += [Run("  "), *part]
     about = _about(status)
@@ -50,16 +51,20 @@ def seconds(interval: float) -> str:
     return f"{interval:g} s"
 
 
-def _wellness(fleet: FleetSnapshot, room: int) -> list[Run]:
+def _wellness(status: Status, room: int) -> list[Run]:
     """How many are well, and how many are not; without the words of the lesser troubles where they don't fit ``room``."""
+    fleet = status.fleet
     total = len(fleet.endpoints)
     if not total:
         return [Run("no endpoints", MUTED)]
-    polled = sum(view.state is not None for view in fleet.endpoints)
-    well = sum(is_well(view) for view in fleet.endpoints)
-    if not polled:
+    if all(view.state is None for view in fleet.endpoints):
         return [Run(f"asking {total} endpoint{'s' if total > 1 else ''} …", MUTED)]
+    from quarterdeck.model.verdict import is_well  # costs a start-up that needs none of it yet
+
+    well = sum(is_well(view) for view in fleet.endpoints)
     runs = [Run(f"{well}/{total}", STRONG), Run(" well", PLAIN if well == total else MUTED)]
+    if status.notice:
+        return runs
     counts = Counter(view.state for view in fleet.endpoints)
     troubles = [(seen, counts[state]) for state, seen in LOOKS.items() if counts[state] and state not in _CALM]
     worded = [Run(f"  {seen.glyph} {number} {seen.word}", seen.tone) for seen, number in troubles]

@@ -27,6 +27,14 @@ _COLORS = (
     "warning",
     "error",
 )
+VARIABLES = frozenset(
+    (
+        *("ink", "ink-strong", "ink-muted", "ink-faint", "ink-accent", "ground-head", "ground-selected"),
+        *("bar-used", "bar-memory", "bar-rest", "state-ok", "state-busy", "state-loading", "state-sleeping"),
+        *("state-stalled", "state-stale", "state-down", "state-auth", "state-restarted"),
+    )
+)
+"""What the console adds to Textual's colours."""
 _LARGEST = 64 * 1024
 
 

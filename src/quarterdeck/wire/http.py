@@ -65,6 +65,7 @@ class Fetch:
         self.target = target
         self.first_answer_s: float | None = None
         """Seconds the first answer since ``begin`` took, by its headers."""
+        self._answered = False
         self._key = Key(target.auth) if target.auth else None
         self._client: httpx.AsyncClient | None = None
         self._requests: dict[str, httpx.Request] = {}
@@ -155,6 +156,7 @@ class Fetch:
         started = time.perf_counter()
         response = await self._client.send(request, stream=True)
         try:
+            self._answered = True
             if self.first_answer_s is None:
                 self.first_answer_s = time.perf_counter() - started
             body = await _bounded(response, most)
@@ -168,8 +170,16 @@ class Fetch:
             raise Failure(refusal.outcome, self.redacted(refusal.reason), status=refusal.status)
         return Answer(response.status_code, response.headers, body)
 
+    @property
+    def _may_lack_certificate(self) -> bool:
+        target = self.target
+        return target.url.startswith("https:") and target.tls.cert is None and not self._answered
+
     async def _explained(self, error: Exception) -> Failure:
         failure = explain(error, self.target.timeout)
+        if self._may_lack_certificate and failure.reason.startswith("connection "):
+            # Some servers (uvicorn) just hang up on a client without a certificate.
+            return Failure(failure.outcome, f"TLS: {failure.reason}; it may want tls.cert and tls.key")
         if not is_expired(error) or self.target.proxy is not None:
             return failure
         parts = urlsplit(self.target.url)

@@ -83,7 +83,7 @@ class Key:
 def _content_of(path: Path) -> str:
     """What a small file holds; a pipe or device, which could block everything, is refused."""
     try:
-        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:  # noqa: PTH123
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise Failure(Outcome.AUTH, f"key missing: {path} is not a file")
             return file.read(LONGEST_KEY + 8).decode("utf-8-sig")

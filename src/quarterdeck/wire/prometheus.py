@@ -12,13 +12,14 @@ from dataclasses import dataclass
 
 from quarterdeck.format import printable
 
-_LABEL = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"\s*,?')
+_LABEL = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]++|\\.)*+)"\s*,?')
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPES = {"n": "\n", "\\": "\\", '"': '"'}
 _RELEARN_EVERY = 32
 """A wanted line that takes the place of an unwanted one (so that the page keeps its length) shows after so many reads."""
 MOST_SERIES = 20_000
 MOST_LINES = 100_000
+LONGEST_LINE = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class PageReader:
         values: list[float] = []
         wanted = self._wanted
         for index, line in enumerate(lines):
-            if line[:1] == b"#" or _name_of(line) not in wanted:
+            if line[:1] == b"#" or len(line) > LONGEST_LINE or _name_of(line) not in wanted:
                 continue
             sample = _parse(line)
             if sample is None:

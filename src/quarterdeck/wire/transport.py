@@ -15,6 +15,7 @@ import h11
 import httpx
 
 READ_BYTES = 64 * 1024
+_START = b"HTTP/"
 _NEXT_ADDRESS_S = 0.25
 
 
@@ -29,6 +30,7 @@ class _Connection:
         self.reader = reader
         self.writer = writer
         self.protocol = h11.Connection(h11.CLIENT)
+        self._first = b""
 
     @property
     def usable(self) -> bool:
@@ -37,6 +39,7 @@ class _Connection:
 
     def send(self, request: httpx.Request, body: bytes) -> None:
         """Write a request."""
+        self._first = b""
         send = self.protocol.send
         head = h11.Request(method=request.method, target=request.url.raw_path, headers=request.headers.raw)
         parts = [send(head), send(h11.Data(data=body)) if body else b"", send(h11.EndOfMessage())]
@@ -52,10 +55,18 @@ class _Connection:
                 data = await self.reader.read(READ_BYTES)
                 if not data and self.protocol.their_state is h11.SEND_RESPONSE:
                     raise Closed("closed without sending a response")
+                self._check_start(data)
                 self.protocol.receive_data(data)
             except h11.RemoteProtocolError as error:
                 incomplete = "complete" in str(error) or "closed" in str(error)
                 raise (Closed if incomplete else httpx.RemoteProtocolError)(str(error)[:200]) from None
+
+    def _check_start(self, data: bytes) -> None:
+        """Refuse at once what greets with another protocol (SSH, Redis): h11 would wait for an empty line."""
+        if len(self._first) < len(_START):
+            self._first += data[: len(_START) - len(self._first)]
+            if data and not _START.startswith(self._first):
+                raise httpx.RemoteProtocolError("not HTTP")
 
     def done(self) -> None:
         """The answer is complete: make ready for the next request, or close where the server doesn't keep it open."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from textual.geometry import Size
 from textual.screen import Screen
 
 from quarterdeck.tui.contract import Frame
@@ -36,6 +37,15 @@ class ConsoleScreen(Screen[None]):
         """Do a command of the table."""
         name = f"do_{command}"
         (getattr(self, name, None) or getattr(self.app, name))()
+
+    def on_mount(self) -> None:
+        """The first frame has everything in it that is known."""
+        self.console_app.redraw()
+
+    @property
+    def room(self) -> Size:
+        """The size of the screen, also before its first layout."""
+        return self.size if self.size.width else self.app.size
 
     def on_screen_resume(self) -> None:
         """On top (again): draw the newest at once."""

@@ -27,7 +27,7 @@ class EndpointScreen(PageScreen):
         super().__init__()
         self.endpoint = endpoint
         self._page = LinesBlock(id="page")
-        self._status = StatusLine(id="status")
+        self._status = StatusLine()
 
     def compose(self) -> ComposeResult:
         """The page and the status line."""
@@ -44,7 +44,7 @@ class EndpointScreen(PageScreen):
         if view is None:
             self._page.show([Line((Run("  This endpoint is no longer watched.", MUTED),))])
         else:
-            width = max(1, self.size.width - 1)
+            width = max(1, self.room.width - 1)
             self._page.show(detail_lines(view, Moment(frame.now, frame.unix), width))
         app = self.console_app
         started = app.engine is not None

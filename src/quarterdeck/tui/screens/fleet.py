@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 
-from quarterdeck.model.verdict import is_well
 from quarterdeck.tui.cells import Moment, reason_text
 from quarterdeck.tui.commands import bindings
 from quarterdeck.tui.contract import Frame
-from quarterdeck.tui.detail import detail_lines
 from quarterdeck.tui.lines import FAINT, MUTED, PLAIN, STRONG, Line, Run, cell_width, wrap
 from quarterdeck.tui.rows import ORDERS
 from quarterdeck.tui.screens.base import ConsoleScreen
@@ -32,9 +30,6 @@ HINTS = (("?", "help"), ("/", "filter"), ("Enter", "open"), ("s", "sort"), (":",
 class FleetScreen(ConsoleScreen):
     """The top view."""
 
-    DEFAULT_CSS = """
-    #preview { scrollbar-size-vertical: 0; }
-    """
     where = "fleet"
     BINDINGS = bindings("fleet")
     AUTO_FOCUS = ""
@@ -44,8 +39,8 @@ class FleetScreen(ConsoleScreen):
         self._banner = Banner(problems) if problems else None
         self._prompt: FilterPrompt | None = None
         self._table = FleetTable()
-        self._strip = GpuStrip(id="hosts")
-        self._status = StatusLine(id="status")
+        self._strip = GpuStrip()
+        self._status = StatusLine()
         self._preview: LinesBlock | None = None
         self._table_height: int | str = "1fr"
         self._frame: Frame | None = None
@@ -64,18 +59,19 @@ class FleetScreen(ConsoleScreen):
     def draw(self, frame: Frame) -> None:
         """Bring a frame to the widgets."""
         self._frame = frame
-        self._table.empty = empty_lines(self.console_app.welcome, self.size.width, filtered=bool(self._table.needle))
+        self._table.empty = empty_lines(self.console_app.welcome, self.room.width, filtered=bool(self._table.needle))
         self._table.show(frame)
-        room = self.size.height - 1 - self._typing - (self._banner.size.height if self._banner else 0)
+        room = self.room.height - 1 - self._typing - (self._banner.size.height if self._banner else 0)
         height = self._strip.show_hosts(frame.fleet.hosts, len(self._table.rows), room)
         self._make_room(room - height - len(self._table.rows) - 2)
         self._draw_selected()
 
     def _make_room(self, free: int) -> None:
         """Give what the table leaves to the selected endpoint's page, where that is worth it."""
-        wanted = free >= SMALLEST_PREVIEW and self.size.width >= PREVIEW_FROM_WIDTH and bool(self._table.rows)
+        wanted = free >= SMALLEST_PREVIEW and self.room.width >= PREVIEW_FROM_WIDTH and bool(self._table.rows)
         if wanted and self._preview is None:
             self._preview = LinesBlock(id="preview")
+            self._preview.styles.scrollbar_size_vertical = 0
             self.mount(self._preview, after=self._table)
         if self._preview is not None:
             self._preview.display = wanted
@@ -88,20 +84,15 @@ class FleetScreen(ConsoleScreen):
         """What follows the selection: the page under the table, and the status line."""
         view = self._table.selected_view
         if self._preview is not None and self._preview.display and view is not None and self._frame is not None:
+            from quarterdeck.tui.detail import detail_lines
+
             moment = Moment(self._frame.now, self._frame.unix)
-            self._preview.show(detail_lines(view, moment, max(1, self.size.width - 1)))
+            self._preview.show(detail_lines(view, moment, max(1, self.room.width - 1)))
         self._draw_status()
 
     @property
     def _typing(self) -> bool:
         return self._prompt is not None and self._prompt.display
-
-    def get_ready(self) -> None:
-        """After the first frame: put the prompt in place, unseen, so that what is typed after "/" finds it."""
-        from quarterdeck.tui.widgets.prompt import FilterPrompt
-
-        self._prompt = FilterPrompt()
-        self.mount(self._prompt, before=self._status)
 
     def _draw_status(self) -> None:
         if self._frame is None:
@@ -122,6 +113,8 @@ class FleetScreen(ConsoleScreen):
 
     def _about(self) -> str:
         """What is wrong with the selected endpoint, where the table can't say it."""
+        from quarterdeck.model.verdict import is_well
+
         view = self._table.selected_view
         if view is None or view.state is None or is_well(view) or self._table.layout_now.has("reason"):
             return ""
@@ -206,11 +199,21 @@ class FleetScreen(ConsoleScreen):
     def do_filter(self) -> None:
         """Ask for a filter, which works while it is typed."""
         if self._prompt is None:
-            self.console_app.say("still starting; try again in a moment")
-            return
-        self._prompt.display = True
-        self.set_focus(self._prompt)
+            from quarterdeck.tui.widgets.prompt import FilterPrompt
+
+            self._prompt = FilterPrompt()
+            self.mount(self._prompt, before=self._status)
+        else:
+            self._prompt.display = True
+            self.set_focus(self._prompt)
         self.console_app.redraw()
+
+    def takes_text(self, character: str) -> bool:
+        """What was typed before the prompt had the keys."""
+        if self._prompt is None or not self._typing:
+            return False
+        self._prompt.take(character)
+        return True
 
     def _set_filter(self, needle: str) -> None:
         if needle != self._table.needle:

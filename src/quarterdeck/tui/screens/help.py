@@ -23,4 +23,4 @@ class HelpScreen(PageScreen):
 
     def draw(self, frame: Frame) -> None:
         """The same whatever the fleet does; only the width matters."""
-        self.page.show(help_lines(max(1, self.size.width - 1)))
+        self.page.show(help_lines(max(1, self.room.width - 1)))

@@ -131,6 +131,7 @@ class PaletteScreen(ModalScreen[None]):
         super().__init__()
         self._entries = entries
         self._choices = Choices()
+        self._typed = ""
         self._prompt = Input(placeholder="command or endpoint", compact=True, select_on_focus=False)
         self._prompt.cursor_blink = False
 
@@ -141,12 +142,16 @@ class PaletteScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         """Everything is offered at first."""
         self.set_focus(self._prompt)
+        self._prompt.insert_text_at_cursor(self._typed)
         self.call_after_refresh(self._offer)
 
-    def on_key(self, event: events.Key) -> None:
-        """What was typed before the prompt was there."""
-        if event.is_printable and event.character:
-            self._prompt.insert_text_at_cursor(event.character)
+    def takes_text(self, character: str) -> bool:
+        """What was typed before the prompt had the keys."""
+        if self._prompt.is_mounted:
+            self._prompt.insert_text_at_cursor(character)
+        else:
+            self._typed += character
+        return True
 
     def _offer(self) -> None:
         self._choices.show(found(self._entries, self._prompt.value))

@@ -82,7 +82,7 @@ class FleetTable(LinesView):
 
     def _table_width(self) -> int:
         """One cell is kept for the scrollbar, so that columns stay where they are when it appears."""
-        return max(0, self.size.width - 1)
+        return max(0, self.full_width - 1)
 
     def _find_selected(self) -> None:
         if not self.rows:

@@ -28,14 +28,15 @@ def strip_height(hosts: Sequence[HostView], rows: int, height: int) -> int:
 class GpuStrip(LinesBlock):
     """One line a host, or one a GPU."""
 
-    DEFAULT_CSS = """
-    GpuStrip { height: 0; overflow-y: hidden; }
-    """
+    def __init__(self) -> None:
+        super().__init__(id="hosts", height=0)
+        self._height = 0
 
     def show_hosts(self, hosts: Sequence[HostView], rows: int, room: int) -> int:
         """Show the hosts in what a table of ``rows`` rows leaves of ``room`` lines; how many lines that takes."""
         height = strip_height(hosts, rows, room)
-        if self.styles.height is None or self.styles.height.value != height:
+        if height != self._height:
+            self._height = height
             self.styles.height = height
-        self.show(host_lines(hosts, self.size.width or self.app.size.width, height))
+        self.show(host_lines(hosts, self.full_width, height))
         return height

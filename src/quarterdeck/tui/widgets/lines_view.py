@@ -53,6 +53,11 @@ class LinesView(ScrollView, can_focus=False, inherit_bindings=False):
         ink: Ink = self.app.ink  # type: ignore[attr-defined]
         return ink
 
+    @property
+    def full_width(self) -> int:
+        """Cells of a line. All these widgets are as wide as the screen, whose width is known before the first layout."""
+        return self.size.width or self.app.size.width
+
     def update_lines(self) -> None:
         """Draw anew what changed."""
         width, height = self.scrollable_content_region.size
@@ -87,8 +92,7 @@ class LinesView(ScrollView, can_focus=False, inherit_bindings=False):
             self.update_lines()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Another size: everything is drawn again."""
-        self._painted.clear()
+        """Another size: Textual draws what moved; what reads otherwise now is drawn here."""
         self.resized()
         self.update_lines()
 
@@ -96,23 +100,28 @@ class LinesView(ScrollView, can_focus=False, inherit_bindings=False):
         """For subclasses that lay out by width."""
 
     def set_length(self, lines: int) -> None:
-        """How many lines there are to scroll through."""
-        size = Size(self.scrollable_content_region.width, lines)
-        if size != self.virtual_size:
-            self.virtual_size = size
+        """How many lines there are to scroll through. (A change makes Textual lay out and send the whole screen.)"""
+        if lines != self.virtual_size.height:
+            self.virtual_size = Size(1, lines)
 
 
 class LinesBlock(LinesView):
     """Given lines, scrolled where they don't fit."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 (Textual's name)
+    def __init__(self, *, id: str | None = None, height: int | None = None) -> None:  # noqa: A002 (Textual's name)
+        """``height`` in lines, without scrolling; ``None`` = what room there is."""
         super().__init__(id=id)
         self._lines: Sequence[Line] = ()
+        self._scrolls = height is None
+        if height is not None:
+            self.styles.height = height
+            self.styles.overflow_y = "hidden"
 
     def show(self, lines: Sequence[Line]) -> None:
         """Show other lines."""
         self._lines = lines
-        self.set_length(len(lines))
+        if self._scrolls:
+            self.set_length(len(lines))
         self.update_lines()
 
     def line_at(self, y: int) -> Line:

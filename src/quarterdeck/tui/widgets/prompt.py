@@ -25,4 +25,16 @@ class FilterPrompt(Input):
             compact=True,
         )
         self.cursor_blink = False
-        self.display = False
+        self._early = ""
+
+    def take(self, text: str) -> None:
+        """Put in what was typed before the keys came here."""
+        if self.is_mounted:
+            self.insert_text_at_cursor(text)
+        else:
+            self._early += text
+
+    def on_mount(self) -> None:
+        """From now on the keys come here."""
+        self.screen.set_focus(self)
+        self.insert_text_at_cursor(self._early)

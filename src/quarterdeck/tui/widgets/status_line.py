@@ -11,24 +11,19 @@ from quarterdeck.tui.widgets.lines_view import LinesBlock
 class StatusLine(LinesBlock):
     """What is polled, how many are well, and the news."""
 
-    DEFAULT_CSS = """
-    StatusLine { height: 1; overflow-y: hidden; background: $ground-head; }
-    """
+    def __init__(self) -> None:
+        super().__init__(id="status", height=1)
 
     def show_status(self, status: Status) -> None:
         """Show another status."""
-        self.show([status_line(status, self.size.width or self.app.size.width)])
+        self.show([status_line(status, self.full_width)])
 
 
 class Banner(LinesBlock):
     """What is wrong with the fleet file: the first problem in full, and how to see the others."""
 
-    DEFAULT_CSS = """
-    Banner { height: 1; overflow-y: hidden; background: $ground-head; }
-    """
-
     def __init__(self, problems: tuple[str, ...]) -> None:
-        super().__init__(id="banner")
+        super().__init__(id="banner", height=1)
         self._problems = problems
 
     def resized(self) -> None:
