@@ -96,12 +96,9 @@ def keyed_vllm(need: Callable[[str], None], folder: Path, reaper: Reaper) -> Ite
 
 @pytest.fixture(scope="session")
 def llama_server(need: Callable[[str], None], folder: Path, reaper: Reaper) -> Iterator[Server]:
-    """A llama-server with two slots, not started: its loading is watched too."""
+    """A llama-server with two slots and a slow model."""
     need("llama")
-    server = llama("llama", "slow-e", folder, reaper)
-    _started.append(server)
-    yield server
-    server.kill()
+    yield from _running(llama("llama", "slow-e", folder, reaper))
 
 
 @pytest.fixture

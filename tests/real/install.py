@@ -76,8 +76,10 @@ class Part:
 class Log:
     """Runs commands with their output in a file, one file a part."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, lock: int) -> None:
+        """``lock``: descriptor that the commands hold too, so that one which outlives a killed installer keeps the lock."""
         self.path = path
+        self._lock = lock
         path.write_bytes(b"")
 
     def run(self, *command: str | Path, **environment: str) -> None:
@@ -85,10 +87,17 @@ class Log:
         with self.path.open("ab") as out:
             out.write(f"$ {' '.join(map(str, command))}\n".encode())
             out.flush()
-            env = os.environ | environment
-            code = subprocess.run(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, env=env).returncode
-        if code:
-            raise InstallError(f"{Path(command[0]).name} ended with exit code {code}")
+            ended = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                env=os.environ | environment,
+                pass_fds=(self._lock,),
+                check=False,
+            )
+        if ended.returncode:
+            raise InstallError(f"{Path(command[0]).name} ended with exit code {ended.returncode}")
 
     def tail(self) -> str:
         """The last lines."""
@@ -189,11 +198,11 @@ def _make_model(part: Part, model: Model, log: Log) -> None:
 
 
 @contextlib.contextmanager
-def _alone(name: str) -> Iterator[None]:
-    """Hold the lock of a part; it goes with the process that holds it, however that ends."""
+def _alone(name: str) -> Iterator[int]:
+    """Hold the lock of a part, a descriptor; it goes with the last process that holds it, however that ends."""
     with (ROOT / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        yield lock.fileno()
 
 
 _saying = threading.Lock()
@@ -209,9 +218,9 @@ def install(part: Part) -> bool:
     if not part.missing:
         _say(f"{part.name}: in place ({ROOT / part.name})")
         return True
-    with _alone(part.name):
+    with _alone(part.name) as lock:
         started = time.monotonic()
-        log = Log(ROOT / f"{part.name}.log")
+        log = Log(ROOT / f"{part.name}.log", lock)
         try:
             _complete(part, log)
         except (InstallError, OSError) as error:

@@ -205,7 +205,10 @@ def vllm(name: str, model: str, folder: Path, reaper: Reaper, *, context: int, k
 def llama(name: str, model: str, folder: Path, reaper: Reaper, options: Sequence[str] = ()) -> Server:
     """A llama-server with two slots; a router over every tiny model where ``model`` is ""."""
     port = free_port()
-    what = ("-m", str(MODELS / "gguf" / f"{model}.gguf")) if model else ("--models-dir", str(_tiny_models(folder)))
+    if model:
+        what: tuple[str, ...] = ("-m", str(MODELS / "gguf" / f"{model}.gguf"), "--alias", model)
+    else:
+        what = ("--models-dir", str(_tiny_models(folder)))
     command = (
         *(str(llama_server()), *what, "--host", HOST, "--port", str(port), "-t", "1", "-np", "2", "-c", "4096"),
         *("--offline", "--no-ui", "--metrics", "--slots", "--props", *options),

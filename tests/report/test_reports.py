@@ -16,7 +16,7 @@ from quarterdeck.model.fleet import (
     State,
 )
 from quarterdeck.model.limits import Limits
-from quarterdeck.model.reading import ModelReading, ModelState
+from quarterdeck.model.models import ModelReading, ModelState
 from quarterdeck.model.verdict import Level, judged, with_problems
 from quarterdeck.report.check import line
 from quarterdeck.report.json import document, timestamp

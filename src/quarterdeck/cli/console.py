@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from quarterdeck.cli.fleets import chosen
 from quarterdeck.config.fleet import FleetConfig
 from quarterdeck.errors import ConfigError, UsageError
-from quarterdeck.tui.app import ConsoleApp
-from quarterdeck.tui.contract import EngineLike, Notice, Prepare
+from quarterdeck.tui.launch import launch
+
+if TYPE_CHECKING:
+    from quarterdeck.tui.contract import EngineLike, Notice, Prepare
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -32,9 +35,7 @@ def show(
     """The console on ``fleet``; ``prepare`` runs behind the first frame. Returns the exit code."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("the console needs a terminal", hint="`quarterdeck status` prints the same to a pipe or file.")
-    app = ConsoleApp(fleet, make_engine=_make_engine, prepare=prepare, problems=problems, looking_for=looking_for)
-    app.run()
-    return app.return_code or 0
+    return launch(fleet, make_engine=_make_engine, prepare=prepare, problems=problems, looking_for=looking_for)
 
 
 def _adjusted(fleet: FleetConfig, arguments: argparse.Namespace) -> FleetConfig:
@@ -56,6 +57,7 @@ def _make_engine(fleet: FleetConfig) -> EngineLike:
 async def _search(engine: EngineLike) -> Notice:
     """Look for servers on this machine and watch what is found."""
     from quarterdeck.engine.discovery import HOW_TO, LOOKED_FOR, discover, this_host
+    from quarterdeck.tui.contract import Notice
 
     host = this_host()
     engine.add((), (host,))

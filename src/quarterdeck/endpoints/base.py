@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from quarterdeck.model.reading import Facts, ModelReading, ModelState, Outcome
+from quarterdeck.model.models import ModelReading, ModelState
+from quarterdeck.model.reading import Facts, Outcome
 from quarterdeck.wire.body import items, mapping, number, parse, text, whole
 from quarterdeck.wire.failure import Failure
 

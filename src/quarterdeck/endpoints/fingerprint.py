@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from quarterdeck.endpoints.base import first_owner, openai_models
 from quarterdeck.endpoints.openai_compat import models_path
-from quarterdeck.model.reading import ModelState, Outcome
+from quarterdeck.model.models import ModelState
+from quarterdeck.model.reading import Outcome
 from quarterdeck.wire.body import mapping
 from quarterdeck.wire.failure import Failure, foreign
 from quarterdeck.wire.http import Answer, Fetch

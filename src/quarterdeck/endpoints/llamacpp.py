@@ -13,7 +13,8 @@ from urllib.parse import quote
 
 from quarterdeck.endpoints.base import Cadence, openai_models
 from quarterdeck.endpoints.metric_map import EnginePages, MetricMap
-from quarterdeck.model.reading import EngineReading, Facts, ModelReading, ModelState
+from quarterdeck.model.models import ModelReading, ModelState
+from quarterdeck.model.reading import EngineReading, Facts
 from quarterdeck.wire.body import items, mapping, number, parse, text, whole
 from quarterdeck.wire.failure import Failure, foreign
 from quarterdeck.wire.http import Answer, Fetch

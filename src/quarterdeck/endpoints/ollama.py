@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from quarterdeck.endpoints.base import Cadence
-from quarterdeck.model.reading import Facts, ModelReading, ModelState
+from quarterdeck.model.models import ModelReading, ModelState
+from quarterdeck.model.reading import Facts
 from quarterdeck.wire.body import items, mapping, text, unix_time, whole
 from quarterdeck.wire.failure import foreign
 from quarterdeck.wire.http import Answer, Fetch

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from quarterdeck.endpoints.base import openai_models
-from quarterdeck.model.reading import Facts, ModelState
+from quarterdeck.model.models import ModelState
+from quarterdeck.model.reading import Facts
 from quarterdeck.wire.failure import foreign
 from quarterdeck.wire.http import Fetch
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from quarterdeck.endpoints.base import Cadence, first_owner, openai_models
-from quarterdeck.model.reading import EngineReading, Facts, ModelReading, ModelState
+from quarterdeck.model.models import ModelReading, ModelState
+from quarterdeck.model.reading import EngineReading, Facts
 from quarterdeck.wire.body import fraction, items, mapping, number, text, whole
 from quarterdeck.wire.failure import foreign
 from quarterdeck.wire.http import Fetch

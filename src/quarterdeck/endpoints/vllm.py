@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 from quarterdeck.endpoints.base import Cadence, Partly, first_owner, openai_models, unauthorised
 from quarterdeck.endpoints.metric_map import EnginePages, MetricMap
-from quarterdeck.model.reading import Facts, ModelReading, ModelState
+from quarterdeck.model.models import ModelReading, ModelState
+from quarterdeck.model.reading import Facts
 from quarterdeck.wire.body import mapping, text
 from quarterdeck.wire.failure import Failure, foreign
 from quarterdeck.wire.http import Answer, Fetch

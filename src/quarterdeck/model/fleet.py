@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from quarterdeck.model.reading import ModelReading
+from quarterdeck.model.models import ModelReading
 
 
 class State(StrEnum):

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 from quarterdeck.model.fleet import State
 from quarterdeck.model.limits import Limits
+from quarterdeck.model.models import ModelState
 from quarterdeck.model.rates import EngineRates, Sample, engine_rates, merged, quantile, restarted, token_marks, total
-from quarterdeck.model.reading import Facts, Histogram, ModelState, Outcome, Reading
+from quarterdeck.model.reading import Facts, Histogram, Outcome, Reading
 
 KV_LEAVE = 0.05
 """BUSY by KV cache ends this far below the limit at which it began."""

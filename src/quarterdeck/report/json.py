@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from quarterdeck.model.fleet import EndpointView, FleetSnapshot, GpuView, HostView
-from quarterdeck.model.reading import ModelReading
+from quarterdeck.model.models import ModelReading
 from quarterdeck.model.verdict import Verdict
 
 SCHEMA_VERSION = 1

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from quarterdeck.format import DASH, age, count, percent, rate, size
 from quarterdeck.model.fleet import EndpointView, FleetSnapshot, HostView
-from quarterdeck.model.reading import ModelState
+from quarterdeck.model.models import ModelState
 from quarterdeck.model.verdict import Verdict
 
 _HEAD = ("STATE", "ENDPOINT", "ENGINE", "RUN", "WAIT", "TOK/S", "KV", "VRAM", "AGE", "MODELS", "REASON")

@@ -134,7 +134,7 @@ class ConsoleApp(App[None]):
         """Run in the terminal until told to end, by whomever."""
         with ending_signals(lambda status: self.exit(return_code=status)):
             try:
-                await super().run_async(**options)
+                return await super().run_async(**options)
             finally:
                 await self._stop_engine()
 

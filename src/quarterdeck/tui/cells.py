@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from quarterdeck.format import DASH, age, count, duration, percent, printable, rate, size, spark
 from quarterdeck.model.fleet import EndpointView, ReplicaView, State
-from quarterdeck.model.reading import ModelReading, ModelState
+from quarterdeck.model.models import ModelReading, ModelState
 from quarterdeck.tui.columns import MARKER, Layout, Place
 from quarterdeck.tui.lines import ACCENT, FAINT, MUTED, PLAIN, STRONG, WARN, Line, Run, cut, fit
 from quarterdeck.tui.rows import Order, Row, engine_text, has_parts, models_text

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from quarterdeck.format import DASH, age, count, duration, percent, printable, rate, size
 from quarterdeck.model.fleet import EndpointView, ReplicaView, State
-from quarterdeck.model.reading import ModelReading
+from quarterdeck.model.models import ModelReading
 from quarterdeck.tui.bars import bar, chart
 from quarterdeck.tui.cells import Moment, age_text, model_facts, reason_text
 from quarterdeck.tui.lines import (
@@ -169,18 +169,19 @@ def _models(models: Sequence[ModelReading], moment: Moment, width: int) -> list[
         return []
     lines = heading("Models", str(len(models)))
     longest = max(cell_width(printable(model.id, 120)) for model in models)
-    room = max(12, min(longest, 60, width - 28))
-    for model in models:
+    sizes = [model.vram_bytes if model.vram_bytes is not None else model.size_bytes for model in models]
+    size_width = 10 if any(known is not None for known in sizes) else 0
+    room = max(8, min(longest, width - 15 - size_width))
+    for model, memory in zip(models, sizes, strict=True):
         seen = model_look(model.state)
-        memory = model.vram_bytes if model.vram_bytes is not None else model.size_bytes
         facts = " · ".join(model_facts(model, moment))
-        below = len(facts) > width - room - 29
+        below = len(facts) > width - room - size_width - 17
         runs = (
             Run(f"{INDENT}{seen.glyph} ", seen.tone),
             Run(fit(seen.word, 10), MUTED),
-            Run(fit(printable(model.id, 120), room) + " ", PLAIN),
-            Run(fit(size(memory) if memory is not None else "", 9, right=True) + "  ", PLAIN),
-            Run("" if below else facts, MUTED),
+            Run(fit(printable(model.id, 120), room), PLAIN),
+            Run(fit(size(memory) if memory is not None else "", size_width, right=True), PLAIN),
+            Run("" if below else f"  {facts}", MUTED),
         )
         lines.append(Line(runs))
         if below:

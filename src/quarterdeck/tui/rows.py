@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from quarterdeck.format import printable
 from quarterdeck.model.fleet import EndpointView, FleetSnapshot, ReplicaView
-from quarterdeck.model.reading import ModelReading
+from quarterdeck.model.models import ModelReading
 from quarterdeck.tui.lines import cell_width
 from quarterdeck.tui.states import look, severity
 

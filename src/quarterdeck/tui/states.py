@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from quarterdeck.model.fleet import State
-from quarterdeck.model.reading import ModelState
+from quarterdeck.model.models import ModelState
 
 
 class Look(NamedTuple):
