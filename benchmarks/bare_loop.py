@@ -1,6 +1,6 @@
 """The floor: one httpx client per server, each fetching the page the console fetches, every 2 s, and nothing else.
 
-    bare_loop.py URLS WARM_UP SECONDS OUT      (URLS: a file, one per line)
+bare_loop.py URLS WARM_UP SECONDS OUT      (URLS: a file, one per line)
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What the console costs with 50, 200 and 500 endpoints, against a bare loop that fetches the same pages.
 
-    uv run python benchmarks/fleet.py [SECONDS [COUNT ...]]
+uv run python benchmarks/fleet.py [SECONDS [COUNT ...]]
 """
 
 from __future__ import annotations
@@ -13,12 +13,10 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from quarterdeck.endpoints.vllm import WANTED, narrowed_query
+from quarterdeck.wire.prometheus import PageReader
 from servers import many
 from terminals import Terminal
-
-from quarterdeck.endpoints.vllm import narrowed_query
-from quarterdeck.wire.prometheus import PageReader
-from quarterdeck.endpoints.vllm import WANTED
 
 HERE = Path(__file__).parent
 WARM_UP_S = 8.0
@@ -53,7 +51,9 @@ def measured(count: int, seconds: float) -> tuple[dict[str, Any], dict[str, Any]
 
 def main(seconds: float, counts: list[int]) -> None:
     """Prints the table."""
-    print("| endpoints, every 2 s | console, % of a core | bare httpx loop | ratio | budget | missed | not well | B/s to the terminal |")
+    print(
+        "| endpoints, every 2 s | console, % of a core | bare httpx loop | ratio | budget | missed | not well | B/s to the terminal |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     for count in counts:
         ours, floor, written = measured(count, seconds)

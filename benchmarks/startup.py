@@ -1,6 +1,6 @@
 """Start-up: `check` against a bare import, `--version` against a bare interpreter, the first frame against a minimal Textual app.
 
-    uv run python benchmarks/startup.py [RUNS]
+uv run python benchmarks/startup.py [RUNS]
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ def main(runs: int) -> None:
     print(HEADING)
     with many(8) as urls, tempfile.TemporaryDirectory() as folder:
         fleet = Path(folder) / "fleet.toml"
-        fleet.write_text("".join(f'[[endpoint]]\nname = "e{i}"\nengine = "vllm"\nurl = "{url}"\n' for i, url in enumerate(urls)))
+        fleet.write_text(
+            "".join(f'[[endpoint]]\nname = "e{i}"\nengine = "vllm"\nurl = "{url}"\n' for i, url in enumerate(urls))
+        )
         check = in_turn(
             lambda: process(QUARTERDECK, "check", "--fleet", str(fleet)),
             lambda: process(PYTHON, "-c", "import httpx, pydantic"),

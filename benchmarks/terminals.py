@@ -16,7 +16,9 @@ from collections.abc import Mapping, Sequence
 class Terminal:
     """A program in a pseudo-terminal of a given size."""
 
-    def __init__(self, command: Sequence[str], columns: int, rows: int, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, command: Sequence[str], columns: int, rows: int, environ: Mapping[str, str] | None = None
+    ) -> None:
         self.started = time.perf_counter()
         self.written = 0
         self.pid, self.fd = pty.fork()

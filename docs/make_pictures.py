@@ -1,7 +1,7 @@
 """Draws the pictures in docs/pictures: the console itself, headless, on the demo fleet or on the servers at the given URLs.
 
-    uv run python docs/make_pictures.py                    demo-*.svg
-    uv run python docs/make_pictures.py NAME URL [URL …]   NAME-*.svg
+uv run python docs/make_pictures.py                    demo-*.svg
+uv run python docs/make_pictures.py NAME URL [URL …]   NAME-*.svg
 """
 
 from __future__ import annotations

@@ -182,3 +182,4 @@ def test_formats_have_bounded_widths_and_no_nan(value: float | None) -> None:
 @given(st.lists(st.one_of(st.none(), st.floats()), max_size=50), st.integers(min_value=0, max_value=60))
 def test_spark_is_exactly_as_wide_as_asked(values: list[float | None], width: int) -> None:
     assert len(fmt.spark(values, width)) == width
+    assert len(fmt.spark(values, width, top=5e-324)) == width

@@ -176,4 +176,4 @@ def _block(value: float | None, top: float) -> str:
         return " "
     if top <= 0 or value <= 0:
         return _SPARKS[0]
-    return _SPARKS[min(len(_SPARKS) - 1, int(value / top * len(_SPARKS)))]
+    return _SPARKS[min(len(_SPARKS) - 1, int(min(value, top) / top * len(_SPARKS)))]

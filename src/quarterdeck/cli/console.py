@@ -66,5 +66,10 @@ async def _search(engine: EngineLike) -> Notice:
     if found.endpoints:
         count = len(found.endpoints)
         return Notice(f"found {count} model server{'' if count == 1 else 's'} on this machine", found.puzzles)
-    lines = ("No model server found on this machine.", f"Looked for {LOOKED_FOR}.", f"To watch one, {HOW_TO}.", *found.puzzles)
+    lines = (
+        "No model server found on this machine.",
+        f"Looked for {LOOKED_FOR}.",
+        f"To watch one, {HOW_TO}.",
+        *found.puzzles,
+    )
     return Notice("no model server found", lines)

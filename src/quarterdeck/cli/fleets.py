@@ -27,7 +27,9 @@ def chosen(arguments: argparse.Namespace) -> Chosen:
     from quarterdeck.config.load import load
 
     loaded = load(arguments.fleet)
-    return Chosen(loaded.config, tuple(map(str, loaded.problems)), discover=not loaded.config.endpoints and not loaded.problems)
+    return Chosen(
+        loaded.config, tuple(map(str, loaded.problems)), discover=not loaded.config.endpoints and not loaded.problems
+    )
 
 
 def _with_this_host(fleet: FleetConfig) -> FleetConfig:

@@ -111,6 +111,8 @@ def _config(commands: argparse._SubParsersAction[_Parser]) -> None:
 def _demo(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = _command(commands, "demo", "Open the console on a simulated fleet of real HTTP servers on this machine.")
     parser.add_argument("--serve", action="store_true", help="run only the servers, and print a JSON line for each")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="another load; the same number gives the same one")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="another load; the same number gives the same one"
+    )
     parser.add_argument("--calm", action="store_true", help="without the trouble")
     parser.add_argument("--theme", metavar="NAME", default=argparse.SUPPRESS, help="theme of the console")

@@ -1,6 +1,6 @@
 """vLLM, by its metrics page; names of every version since 0.6 are understood.
 
-Sources: GET /metrics (open even with --api-key), /v1/models (identity, key check), /version, /health.
+Sources: GET /metrics (open even with --api-key), /v1/models (identity, key check), /version.
 """
 
 from __future__ import annotations

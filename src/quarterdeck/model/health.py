@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from quarterdeck.model.fleet import State
 from quarterdeck.model.limits import Limits
 from quarterdeck.model.models import ModelState
-from quarterdeck.model.rates import EngineRates, Sample, engine_rates, merged, quantile, restarted, token_marks, total
-from quarterdeck.model.reading import Facts, Histogram, Outcome, Reading
+from quarterdeck.model.rates import EngineRates, Sample, engine_rates, merged, progress_mark, quantile, restarted, total
+from quarterdeck.model.reading import EngineReading, Facts, Histogram, Outcome, Reading
 
 KV_LEAVE = 0.05
 """BUSY by KV cache ends this far below the limit at which it began."""
@@ -54,8 +55,8 @@ class Memory:
     ttft_p95_s: float | None = None
     itl_p95_s: float | None = None
     marks: tuple[LatencyMark, ...] = ()
-    moved_at: float | None = None
-    """When a token counter last moved, or nothing was to be done."""
+    moved_at: Mapping[str, float] = field(default_factory=dict)
+    """Engine label -> when a counter of it last moved, or nothing was to be done."""
     restarted_at: float | None = None
     calm_polls: int = 0
     failures: int = 0
@@ -134,22 +135,34 @@ def _measured(memory: Memory, reading: Reading, facts: Facts, limits: Limits) ->
         ttft_p95_s=quantile(0.95, first.ttft, mark.ttft) if first else None,
         itl_p95_s=quantile(0.95, first.itl, mark.itl) if first else None,
         marks=marks,
-        moved_at=_moved_at(memory, old, new, again=again),
+        moved_at=_moved_at(memory, old, new),
         restarted_at=reading.at if again else memory.restarted_at,
         calm_polls=0 if busy else memory.calm_polls + 1,
         tps_history=(*memory.tps_history[-HISTORY + 1 :], tps),
     )
 
 
-def _moved_at(memory: Memory, old: Sample | None, new: Sample, *, again: bool) -> float:
-    """When tokens last moved as far as is known: now, unless there is work to do and no counter changed since ``old``."""
-    marks = token_marks(new.engines)
-    working = sum((engine.running or 0) + (engine.waiting or 0) for engine in new.engines) > 0
-    if old is None or again or not working or not marks or marks != token_marks(old.engines) or memory.moved_at is None:
-        return new.at
-    if sum((engine.running or 0) + (engine.waiting or 0) for engine in old.engines) == 0:
-        return new.at  # the work came after the last poll
-    return memory.moved_at
+def _moved_at(memory: Memory, old: Sample | None, new: Sample) -> dict[str, float]:
+    """When each engine last moved as far as is known: now, unless it has work and no counter changed since ``old``."""
+    before = {engine.label: engine for engine in old.engines} if old is not None else {}
+    return {
+        engine.label: memory.moved_at.get(engine.label, new.at)
+        if _stands_still(before.get(engine.label), engine)
+        else new.at
+        for engine in new.engines
+    }
+
+
+def _stands_still(old: EngineReading | None, new: EngineReading) -> bool:
+    """Whether an engine that had work before, and has now, did nothing in between."""
+    if old is None or not _has_work(old) or not _has_work(new):
+        return False  # the work came after the last poll, or there is none
+    mark = progress_mark(new)
+    return mark is not None and mark == progress_mark(old)
+
+
+def _has_work(engine: EngineReading) -> bool:
+    return (engine.running or 0) + (engine.waiting or 0) > 0
 
 
 def _concluded(memory: Memory, reading: Reading, limits: Limits) -> tuple[State, str, float]:
@@ -167,9 +180,10 @@ def _concluded(memory: Memory, reading: Reading, limits: Limits) -> tuple[State,
 def _of_facts(memory: Memory, at: float, facts: Facts, limits: Limits) -> tuple[State, str, float]:
     if facts.sleeping:
         return State.SLEEPING, "the server put its model to sleep", at
-    moved = memory.moved_at if memory.moved_at is not None else at
-    if at - moved >= limits.stalled_after:
-        return State.STALLED, f"{_work(facts)}, but no token for {at - moved:.0f} s", moved
+    stalled = [e for e in facts.engines if at - memory.moved_at.get(e.label, at) >= limits.stalled_after]
+    if stalled:
+        moved = min(memory.moved_at[engine.label] for engine in stalled)
+        return State.STALLED, f"{_work(stalled, facts)}, but no token for {at - moved:.0f} s", moved
     if memory.restarted_at is not None and at - memory.restarted_at < limits.restarted_for:
         return State.RESTARTED, "its counters began again", memory.restarted_at
     busy = _is_busy(memory, facts, limits)
@@ -197,7 +211,12 @@ def _is_busy(memory: Memory, facts: Facts, limits: Limits) -> str:
     return f"KV cache {fullest:.0%} full" if fullest >= limit else ""
 
 
-def _work(facts: Facts) -> str:
-    running = sum(engine.running or 0 for engine in facts.engines)
-    waiting = sum(engine.waiting or 0 for engine in facts.engines)
-    return f"{running} running, {waiting} waiting" if waiting else f"{running} running"
+def _work(stalled: list[EngineReading], facts: Facts) -> str:
+    """What the stalled engines have to do, and which they are where others go on."""
+    running = sum(engine.running or 0 for engine in stalled)
+    waiting = sum(engine.waiting or 0 for engine in stalled)
+    work = f"{running} running, {waiting} waiting" if waiting else f"{running} running"
+    if len(stalled) == len(facts.engines):
+        return work
+    names = ", ".join(engine.label for engine in stalled[:3]) + (" …" if len(stalled) > 3 else "")
+    return f"engine{'s' if len(stalled) > 1 else ''} {names}: {work}"

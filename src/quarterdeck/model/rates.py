@@ -84,11 +84,11 @@ def _rate(old: float | None, new: float | None, seconds: float) -> float | None:
     return rate if math.isfinite(rate) else None
 
 
-def token_marks(engines: tuple[EngineReading, ...]) -> tuple[float | None, ...]:
-    """Everything that moves while an engine works; two equal marks mean that none did. Empty where no engine counts tokens."""
-    if all(engine.generation_tokens is None for engine in engines):
-        return ()
-    return tuple(mark for e in engines for mark in (_produced(e), _prompted(e), e.steps))
+def progress_mark(engine: EngineReading) -> tuple[float | None, ...] | None:
+    """Everything that moves while an engine works: two equal marks mean that it didn't. ``None`` where it counts no tokens."""
+    if engine.generation_tokens is None:
+        return None
+    return (_produced(engine), _prompted(engine), engine.steps)
 
 
 def total(values: list[float | None]) -> float | None:

@@ -7,18 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from rich.console import RenderableType
 from textual import events
-from textual._compositor import CompositorUpdate
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.reactive import var
-from textual.screen import Screen
 
 from quarterdeck.config.fleet import FleetConfig
 from quarterdeck.engine.clock import SYSTEM_CLOCK, Clock
@@ -27,11 +22,10 @@ from quarterdeck.model.fleet import EMPTY_FLEET, EndpointView, FleetSnapshot, Ho
 from quarterdeck.tui import themes
 from quarterdeck.tui.commands import next_interval
 from quarterdeck.tui.contract import EngineLike, Frame, MakeEngine, Notice, Prepare, TakesText
-from quarterdeck.tui.ink import Ink
-from quarterdeck.tui.screen_diff import ScreenDiff
 from quarterdeck.tui.screens.base import ConsoleScreen
 from quarterdeck.tui.screens.fleet import FleetScreen
-from quarterdeck.tui.signals import ending_signals, terminal_is_gone
+from quarterdeck.tui.signals import terminal_is_gone
+from quarterdeck.tui.terminal_app import TerminalApp
 
 STOP_WITHIN_S = 1.0
 NOTICE_S = 5.0
@@ -39,9 +33,10 @@ SHORTEST_PAINT_S = 0.5
 NOTHING_WATCHED = ("Nothing is watched yet.", "", "quarterdeck --url http://HOST:PORT watches a server.")
 
 
-class ConsoleApp(App[None]):
+class ConsoleApp(TerminalApp):
     """The console of a fleet."""
 
+    TITLE = "Quarterdeck"
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "end", "Quit", show=False, priority=True)]
@@ -65,82 +60,27 @@ class ConsoleApp(App[None]):
 
         ``problems`` (of the fleet file) stand in a banner; ``looking_for`` is what an empty table says meanwhile.
         """
-        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)  # else its NO_COLOR means grey
-        self.animation_level = "none"
+        super().__init__(theme=fleet.console.theme, theme_folders=theme_folders)
         self.config = fleet
         self.engine: EngineLike | None = None
         self.welcome: tuple[str, ...] = (looking_for,) if looking_for else NOTHING_WATCHED
         self._make_engine = make_engine
         self._prepare = prepare
         self._clock = clock
-        self._screen_diff = ScreenDiff()
         self._on_started = on_started
-        self._theme_folders = theme_folders
-        self._disable_tooltips = self._disable_notifications = True  # news stand in the status line
-        self._problems = (*problems, *self._first_theme(fleet.console.theme))
+        self._problems = (*problems, *self.theme_problems)
         self._notice = ("", 0.0)
         self._drawn: tuple[FleetSnapshot, int] | None = None
-        self._ink: Ink | None = None
         self.set_reactive(ConsoleApp.fleet, configured(fleet, clock))
-
-    # ---- themes
-
-    def _folders(self) -> Sequence[Path]:
-        if self._theme_folders is None:
-            self._theme_folders = (themes.user_folder(), themes.packaged_folder())
-        return self._theme_folders
-
-    def _first_theme(self, name: str) -> tuple[str, ...]:
-        """As `_choose_theme`, but before anything is styled: setting ``theme`` would parse all CSS a second time."""
-        loaded = themes.load(name, self._folders())
-        self.register_theme(loaded.theme)
-        self.set_reactive(App.theme, loaded.theme.name)
-        self.stylesheet.set_variables(self.get_css_variables())
-        self.set_class(loaded.theme.dark, "-dark-mode", update=False)
-        self.set_class(not loaded.theme.dark, "-light-mode", update=False)
-        return (loaded.problem,) if loaded.problem else ()
-
-    def _choose_theme(self, name: str) -> tuple[str, ...]:
-        """Use a theme; what is wrong with it, if anything."""
-        loaded = themes.load(name, self._folders())
-        self.register_theme(loaded.theme)
-        self.theme = loaded.theme.name
-        return (loaded.problem,) if loaded.problem else ()
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        """The console's own colours, for themes that don't set them."""
-        theme = self.current_theme
-        return {} if theme.variables.keys() >= themes.VARIABLES else themes.derived_variables(theme)
-
-    def _watch_theme(self, theme_name: str) -> None:
-        self._ink = None
-        super()._watch_theme(theme_name)
-
-    @property
-    def ink(self) -> Ink:
-        """The styles of the theme in force."""
-        if self._ink is None:
-            variables = self.theme_variables or self.get_css_variables()
-            self._ink = Ink(variables, no_color=self.no_color)
-        return self._ink
 
     # ---- life
 
     def get_default_screen(self) -> FleetScreen:
         """The top view."""
-        return FleetScreen(tuple(self._problems))
-
-    async def run_async(self, **options: Any) -> None:
-        """Run in the terminal until told to end, by whomever."""
-        with ending_signals(lambda status: self.exit(return_code=status)):
-            try:
-                return await super().run_async(**options)
-            finally:
-                await self._stop_engine()
+        return FleetScreen(self._problems)
 
     def on_mount(self) -> None:
         """The first frame comes before everything that takes time."""
-        self.app_resume_signal.subscribe(self, self._on_resumed)
         self.call_after_refresh(self.start)
 
     def start(self) -> None:
@@ -170,11 +110,8 @@ class ConsoleApp(App[None]):
         self.fleet = engine.snapshot()
         self.redraw()
 
-    async def on_unmount(self) -> None:
-        """Leave nothing running."""
-        await self._stop_engine()
-
-    async def _stop_engine(self) -> None:
+    async def wind_down(self) -> None:
+        """Stop the engine, within a second."""
         engine, self.engine = self.engine, None
         if engine is None:
             return
@@ -182,29 +119,7 @@ class ConsoleApp(App[None]):
         await asyncio.wait({stopping}, timeout=STOP_WITHIN_S)
         stopping.cancel()
 
-    def _fatal_error(self) -> None:
-        """A bug: say where, but print no variables (they may hold what servers sent, or a key)."""
-        from rich.segment import Segments
-        from rich.traceback import Traceback
-
-        traceback = Traceback(show_locals=False, width=None)
-        self._exit_renderables.append(Segments(self.console.render(traceback, self.console.options)))
-        self._close_messages_no_wait()
-
     # ---- frames
-
-    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
-        if isinstance(renderable, CompositorUpdate):
-            renderable = self._screen_diff.cut_down(renderable, self.size)
-        super()._display(screen, renderable)
-
-    def do_repaint(self) -> None:
-        """Send the whole screen again: somebody else wrote on the terminal."""
-        self._screen_diff.forget()
-        self.screen.refresh()
-
-    def _on_resumed(self, _: App[Any]) -> None:
-        self._screen_diff.forget()
 
     def tick(self) -> None:
         """The frame timer: take the newest snapshot; the screen draws it if something changed, ages once a second."""
@@ -314,7 +229,7 @@ class ConsoleApp(App[None]):
     def do_theme(self) -> None:
         """The other theme."""
         wanted = themes.LIGHT_THEME if self.current_theme.dark else themes.DEFAULT_THEME
-        problem = self._choose_theme(wanted)
+        problem = self.choose_theme(wanted)
         self.say(problem[0] if problem else f"theme {self.theme}")
 
     def do_help(self) -> None:

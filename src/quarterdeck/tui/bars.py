@@ -36,4 +36,4 @@ def _eighths(value: float | None, top: float, height: int) -> int:
     """How many eighths of a cell a column is high; a known value is at least one, so that zero differs from unknown."""
     if value is None or not math.isfinite(value):
         return 0
-    return max(1, round(value / top * height * 8)) if top > 0 else 1
+    return max(1, round(min(max(value, 0.0), top) / top * height * 8)) if top > 0 else 1

@@ -48,6 +48,7 @@ COMMANDS = (
     Command("help", ("question_mark",), "?", "Help", "Keys, states and columns.", ("fleet", "endpoint")),
     Command("theme", (), "", "Theme: dark or light", "Switch between the dark and the light theme.", EVERYWHERE),
     Command("repaint", ("ctrl+l",), "^L", "Draw the screen again", "For when something else wrote on the terminal.", EVERYWHERE),
+    Command("suspend", ("ctrl+z",), "^Z", "Suspend", "Back to the shell; fg returns. Polling rests meanwhile.", EVERYWHERE, listed=False),
     Command("leave", ("q",), "q", "Quit", "Quit from the fleet; elsewhere go back.", EVERYWHERE, listed=False),
     Command("quit", ("ctrl+c",), "^C", "Quit", "Quit at once.", EVERYWHERE),
 )  # fmt: skip

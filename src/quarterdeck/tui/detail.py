@@ -138,7 +138,7 @@ def _history(view: EndpointView, width: int) -> list[Line]:
         return []
     seconds = view.interval * min(len(view.tps_history), room)
     lines = heading("tok/s", f"the last {age(seconds)}, one column a poll, {view.interval:g} s each")
-    drawn = chart(view.tps_history, min(room, len(view.tps_history)), CHART_HEIGHT)
+    drawn = chart(view.tps_history, room, CHART_HEIGHT)
     top = max((value for value in view.tps_history[-room:] if value is not None), default=0.0)
     for place, text in enumerate(drawn):
         label = rate(top) if place == 0 else "0" if place == CHART_HEIGHT - 1 else ""

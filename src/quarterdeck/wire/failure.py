@@ -71,9 +71,9 @@ def _tls_words(error: ssl.SSLCertVerificationError) -> str:
         return "TLS: certificate expired"
     if code == 9:
         return "TLS: certificate not valid yet (is a clock wrong?)"
-    if code in (18, 19):
+    if code == 18:
         return "TLS: certificate is self-signed; set tls.ca to its file"
-    if code in (2, 20, 21):
+    if code in (2, 19, 20, 21):
         return "TLS: certificate signed by an unknown authority; set tls.ca"
     if code in (62, 64):
         return "TLS: certificate is for another host name"

@@ -21,6 +21,7 @@ class ConsoleScreen(Screen[None]):
     ConsoleScreen { background: $background; layout: vertical; }
     """
     ALLOW_SELECT = False
+    _seen = False
     where = ""
     """What the command table calls this screen."""
 
@@ -48,8 +49,10 @@ class ConsoleScreen(Screen[None]):
         return self.size if self.size.width else self.app.size
 
     def on_screen_resume(self) -> None:
-        """On top (again): draw the newest at once."""
-        self.console_app.redraw()
+        """On top again: draw the newest at once. (The first time that was done when it was mounted.)"""
+        if self._seen:
+            self.console_app.redraw()
+        self._seen = True
 
     def on_resize(self) -> None:
         """Another size may leave room for other things."""
