@@ -26,8 +26,8 @@ async def watch(client: httpx.AsyncClient, url: str, place: float) -> None:
         (await client.get(url)).raise_for_status()
 
 
-async def main(urls: list[str], warm_up: float, seconds: float, out: Path) -> None:
-    """Run, and write the share of a core it took."""
+async def main(urls: list[str], warm_up: float, seconds: float) -> dict[str, float]:
+    """Run; the share of a core it took."""
     context = ssl.create_default_context()
     limits = httpx.Limits(max_connections=4, max_keepalive_connections=4, keepalive_expiry=60)
     clients = [httpx.AsyncClient(verify=context, limits=limits, trust_env=False) for _ in urls]
@@ -39,10 +39,12 @@ async def main(urls: list[str], warm_up: float, seconds: float, out: Path) -> No
     cpu, wall = time.process_time(), time.perf_counter()
     await asyncio.sleep(seconds)
     share = (time.process_time() - cpu) / (time.perf_counter() - wall)
-    out.write_text(json.dumps({"cpu": share, "failed": sum(task.done() for task in tasks)}))
+    result = {"cpu": share, "failed": sum(task.done() for task in tasks)}
     for task in tasks:
         task.cancel()
+    return result
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]).read_text().split(), float(sys.argv[2]), float(sys.argv[3]), Path(sys.argv[4])))
+    taken = asyncio.run(main(Path(sys.argv[1]).read_text().split(), float(sys.argv[2]), float(sys.argv[3])))
+    Path(sys.argv[4]).write_text(json.dumps(taken))

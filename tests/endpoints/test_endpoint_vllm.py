@@ -309,7 +309,7 @@ async def test_identity_that_timed_out_is_asked_for_again() -> None:
         return True
 
     async with serving(respond) as server:
-        endpoint = Endpoint(EndpointSpec("e", server.url, engine="vllm", timeout=0.1), monotonic=lambda: 0.0)
+        endpoint = Endpoint(EndpointSpec("e", server.url, engine="vllm", timeout=0.3), monotonic=lambda: 0.0)
         assert (await endpoint.poll()).outcome is Outcome.TIMEOUT
         hang = False
         assert facts_of(await endpoint.poll()).version == "0.32.0"

@@ -121,7 +121,7 @@ async def test_commands_that_fail(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_command_that_hangs_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(keys, "COMMAND_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(keys, "COMMAND_TIMEOUT_S", 0.5)
     pid_file = tmp_path / "pid"
     script = f"sleep 60 & echo $! > {pid_file}; wait"
     assert "took over" in await reason_of(Auth(command=("/bin/sh", "-c", script)))
@@ -150,8 +150,8 @@ async def test_a_command_slower_than_the_poll_may_end(monkeypatch: pytest.Monkey
     from quarterdeck.endpoints.endpoint import Endpoint
 
     async with pages_server({"/v1/models": {"data": []}}) as server:
-        auth = Auth(command=("/bin/sh", "-c", f"sleep 0.15; echo {SECRET}"))
-        endpoint = Endpoint(EndpointSpec("e", server.url, engine="openai", auth=auth, timeout=0.1))
+        auth = Auth(command=("/bin/sh", "-c", f"sleep 0.3; echo {SECRET}"))
+        endpoint = Endpoint(EndpointSpec("e", server.url, engine="openai", auth=auth, timeout=0.25))
         assert (await endpoint.poll()).outcome is Outcome.ANSWERED
         await endpoint.close()
 

@@ -118,8 +118,12 @@ def _numbers(view: EndpointView, width: int) -> list[Line]:
         for label, value, tone in cells[first : first + columns]:
             runs += [Run(INDENT + fit(label, LABEL), FAINT), Run(fit(value, 8), FAINT if value == DASH else tone)]
         lines.append(Line(tuple(runs)))
-    kv = (*bar(view.kv_used, 30), Run(f" {percent(view.kv_used)}", FAINT if view.kv_used is None else old))
-    lines.append(Line((Run(INDENT + fit("KV cache", LABEL), FAINT), *(kv if view.kv_used is not None else kv[-1:]))))
+    kv = (
+        (*bar(view.kv_used, 30), Run(f" {percent(view.kv_used)}", old))
+        if view.kv_used is not None
+        else (Run(DASH, FAINT),)
+    )
+    lines.append(Line((Run(INDENT + fit("KV cache", LABEL), FAINT), *kv)))
     lines.append(
         Line(
             (

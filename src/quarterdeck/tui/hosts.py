@@ -110,7 +110,7 @@ def _index(gpu: GpuView) -> Run:
 
 
 def _percent(fraction: float | None, tone: str = PLAIN) -> Run:
-    return Run(fit(percent(fraction), 4, right=True), tone if fraction else FAINT)
+    return Run(fit(percent(fraction), 5, right=True), tone if fraction else FAINT)
 
 
 def _full(gpu: GpuView) -> list[Run]:
@@ -155,11 +155,11 @@ def _heat(gpu: GpuView) -> list[Run]:
 
 
 _LEVELS = (
-    Level(48, "   ", _full),
-    Level(28, "   ", _warm),
-    Level(14, "  ", _barred),
-    Level(10, "  ", _short),
-    Level(6, "  ", _bare),
+    Level(49, "   ", _full),
+    Level(30, "   ", _warm),
+    Level(15, "  ", _barred),
+    Level(11, "  ", _short),
+    Level(7, "  ", _bare),
     Level(1, "", _tiny),
 )
 
