@@ -132,6 +132,16 @@ def test_what_was_not_asked_is_stale_but_never_down() -> None:
     assert settled(memory, 1e6, INTERVAL, LIMITS) == (State.STALE, "not polled", 100.0)
 
 
+@pytest.mark.parametrize("refusal", [LOADING, REFUSED_KEY])
+def test_what_is_asked_seldom_because_it_refuses_is_not_stale(refusal: Reading) -> None:
+    memory = after([idle(8.0), refusal])
+    assert settled(memory, 10.0 + 12.0, INTERVAL, LIMITS) == (refusal_state(refusal), refusal.reason, 10.0)
+
+
+def refusal_state(refusal: Reading) -> State:
+    return State.LOADING if refusal.outcome is Outcome.LOADING else State.AUTH
+
+
 @pytest.mark.parametrize("first", [LOADING, REFUSED_KEY, PARTLY, ASLEEP])
 def test_any_state_of_an_endpoint_that_falls_silent_becomes_stale(first: Reading) -> None:
     memory = after([idle(8.0), first, silent(12.0), silent(16.0)])

@@ -100,6 +100,8 @@ def settled(memory: Memory, now: float, interval: float, limits: Limits) -> tupl
     silent = now - memory.heard
     if silent <= max(limits.stale_after * interval, interval + 1.0):
         return memory.state, memory.reason, memory.since
+    if not memory.trouble and memory.failures:
+        return memory.state, memory.reason, memory.since  # AUTH, LOADING: asked seldom, because it failed
     if not memory.trouble:
         return State.STALE, "not polled", memory.heard
     if silent > max(limits.down_after, limits.stale_after * interval):
