@@ -179,4 +179,4 @@ async def test_what_is_not_openai_compatible(answer: object) -> None:
 async def test_refusals_of_an_external_endpoint() -> None:
     assert (await poll_once({"*": Reply({"error": {"message": "bad"}}, 401)}, "openai")).outcome is Outcome.AUTH
     reading = await poll_once({"*": Reply({"error": {"message": "Slow down."}}, 429)}, "openai")
-    assert (reading.outcome, reading.reason) == (Outcome.FAILED, "429: Slow down.")
+    assert (reading.outcome, reading.reason) == (Outcome.BUSY, "429: Slow down.")

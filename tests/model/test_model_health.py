@@ -52,6 +52,7 @@ PARTLY = Reading(
     10.0, Outcome.AUTH, "401: key missing or wrong", facts=Facts("vllm", engines=(EngineReading(running=1),))
 )
 LOADING = failed(10.0, Outcome.LOADING, "loading the model")
+THROTTLED = failed(10.0, Outcome.BUSY, "429: too many requests")
 REFUSED_KEY = failed(10.0, Outcome.AUTH, "401: key missing or wrong")
 
 
@@ -132,14 +133,14 @@ def test_what_was_not_asked_is_stale_but_never_down() -> None:
     assert settled(memory, 1e6, INTERVAL, LIMITS) == (State.STALE, "not polled", 100.0)
 
 
-@pytest.mark.parametrize("refusal", [LOADING, REFUSED_KEY])
+@pytest.mark.parametrize("refusal", [LOADING, REFUSED_KEY, THROTTLED])
 def test_what_is_asked_seldom_because_it_refuses_is_not_stale(refusal: Reading) -> None:
     memory = after([idle(8.0), refusal])
     assert settled(memory, 10.0 + 12.0, INTERVAL, LIMITS) == (refusal_state(refusal), refusal.reason, 10.0)
 
 
 def refusal_state(refusal: Reading) -> State:
-    return State.LOADING if refusal.outcome is Outcome.LOADING else State.AUTH
+    return {Outcome.LOADING: State.LOADING, Outcome.AUTH: State.AUTH, Outcome.BUSY: State.BUSY}[refusal.outcome]
 
 
 @pytest.mark.parametrize("first", [LOADING, REFUSED_KEY, PARTLY, ASLEEP])

@@ -249,7 +249,7 @@ async def test_redirects_are_told_and_not_followed(status: int) -> None:
         (Reply(b"<html>Bad gateway</html>", 502), Outcome.FAILED, "502: the proxy can't reach the server behind it"),
         (Reply(b"", 503), Outcome.FAILED, "503: not available"),
         (Reply(b"", 504), Outcome.FAILED, "504: the proxy got no answer from the server behind it"),
-        (Reply(b"", 429), Outcome.FAILED, "429: too many requests"),
+        (Reply(b"", 429), Outcome.BUSY, "429: too many requests"),
         (Reply({"detail": "Not Found"}, 404), Outcome.FAILED, "404: Not Found"),
         (Reply({"message": "bad\x1b[31m\nnews\x00"}, 500), Outcome.FAILED, "500: bad news"),
         (Reply({"error": {"message": {"deep": 1}}}, 500), Outcome.FAILED, "500: X"),

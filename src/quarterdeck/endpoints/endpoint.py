@@ -18,7 +18,7 @@ from quarterdeck.model.reading import Facts, Outcome, Reading
 from quarterdeck.wire.failure import Failure, timed_out
 from quarterdeck.wire.http import Fetch, Target
 
-_KEEPS_ADAPTER = (Outcome.ANSWERED, Outcome.AUTH, Outcome.TIMEOUT)
+_KEEPS_ADAPTER = (Outcome.ANSWERED, Outcome.AUTH, Outcome.BUSY, Outcome.TIMEOUT)
 
 
 def target_of(spec: EndpointSpec) -> Target:

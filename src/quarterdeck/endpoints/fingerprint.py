@@ -55,7 +55,7 @@ async def fingerprint(fetch: Fetch) -> str:
             return named
     if listing is not None and openai_models(listing.body, ModelState.SERVED) is not None:
         return "openai"
-    if probe.refusal is not None and probe.refusal.outcome is Outcome.AUTH:
+    if probe.refusal is not None and probe.refusal.outcome in (Outcome.AUTH, Outcome.BUSY):
         raise probe.refusal
     raise foreign("any model server that is known here")
 

@@ -101,7 +101,7 @@ def settled(memory: Memory, now: float, interval: float, limits: Limits) -> tupl
     if silent <= max(limits.stale_after * interval, interval + 1.0):
         return memory.state, memory.reason, memory.since
     if not memory.trouble and memory.failures:
-        return memory.state, memory.reason, memory.since  # AUTH, LOADING: asked seldom, because it failed
+        return memory.state, memory.reason, memory.since  # AUTH, LOADING, BUSY by 429: asked seldom, because it failed
     if not memory.trouble:
         return State.STALE, "not polled", memory.heard
     if silent > max(limits.down_after, limits.stale_after * interval):
@@ -174,6 +174,8 @@ def _concluded(memory: Memory, reading: Reading, limits: Limits) -> tuple[State,
             return State.LOADING, reading.reason, reading.at
         case Outcome.AUTH:
             return State.AUTH, reading.reason, reading.at
+        case Outcome.BUSY:
+            return State.BUSY, reading.reason, reading.at
         case Outcome.ANSWERED if reading.facts is not None:
             return _of_facts(memory, reading.at, reading.facts, limits)
     return State.DOWN, reading.reason, reading.at

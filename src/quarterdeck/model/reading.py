@@ -19,6 +19,8 @@ class Outcome(StrEnum):
     """The port answers, the model is not ready (llama.cpp: 503 "Loading model")."""
     AUTH = "auth"
     """401 or 403: the key is missing or wrong."""
+    BUSY = "busy"
+    """429: it is there, and has had enough of us or of everybody."""
     TIMEOUT = "timeout"
     """No answer inside the deadline; the server may be frozen or the line cut."""
     REFUSED = "refused"

@@ -224,8 +224,9 @@ def _refusal(response: httpx.Response, body: bytes) -> Failure:
         )
     if status == 503 and said.lower().startswith("loading model"):
         return Failure(Outcome.LOADING, "loading the model", status=status)
+    if status == 429:
+        return Failure(Outcome.BUSY, f"429: {said or 'too many requests'}", status=status)
     words = said or {
-        429: "too many requests",
         502: "the proxy can't reach the server behind it",
         503: "not available",
         504: "the proxy got no answer from the server behind it",
