@@ -207,3 +207,24 @@ async def test_polls_of_one_endpoint_are_cancelled_cleanly() -> None:
             await poll
         assert (await endpoint.poll()).outcome is Outcome.FOREIGN
         await endpoint.close()
+
+
+@pytest.mark.parametrize(
+    ("reply", "outcome", "reason"),
+    [
+        (Reply(b"", 502), Outcome.FAILED, "502: the proxy can't reach the server behind it"),
+        (Reply(b"", 429), Outcome.BUSY, "429: too many requests"),
+        (Reply(b"", 302, {"Location": "https://elsewhere/x"}), Outcome.FAILED, "302: redirects to https://elsewhere/x"),
+        (Reply(b"x" * (2**20 + 1)), Outcome.FAILED, "the answer is larger than 1 MiB"),
+    ],
+)
+async def test_what_keeps_a_server_from_being_known_is_said(reply: Reply, outcome: Outcome, reason: str) -> None:
+    reading = await poll_once({"*": reply}, "auto")
+    assert reading.outcome is outcome
+    assert reading.reason.startswith(reason)
+
+
+async def test_a_url_of_a_page_instead_of_a_server_is_pointed_out() -> None:
+    reading = await poll_once({}, "auto", base="/metrics")
+    assert reading.outcome is Outcome.FOREIGN
+    assert reading.reason.endswith("asked below /metrics; is the URL the server's root?")

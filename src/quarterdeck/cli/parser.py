@@ -70,7 +70,7 @@ def _status(commands: argparse._SubParsersAction[_Parser]) -> None:
     pace.add_argument(
         "--interval",
         type=_seconds,
-        default=1.0,
+        default=argparse.SUPPRESS,
         metavar="SECONDS",
         help="between the two samples that rates need (default: 1)",
     )

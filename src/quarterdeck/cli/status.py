@@ -15,6 +15,8 @@ from quarterdeck.errors import ConfigError
 from quarterdeck.model.fleet import FleetSnapshot
 from quarterdeck.model.verdict import judged
 
+BETWEEN_SAMPLES_S = 1.0
+
 
 def run(arguments: argparse.Namespace) -> int:
     """Print; 0 whatever the fleet is like (that is what `check` is for), 2 where the fleet file is wrong."""
@@ -37,7 +39,7 @@ async def _status(arguments: argparse.Namespace, choice: Chosen) -> None:
     try:
         await engine.once()
         if not arguments.fast:
-            await asyncio.sleep(arguments.interval)
+            await asyncio.sleep(BETWEEN_SAMPLES_S if arguments.interval is None else arguments.interval)
             await engine.once()
         _print(arguments, fleet, engine.snapshot())
         while arguments.watch is not None:

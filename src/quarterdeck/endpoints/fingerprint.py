@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from quarterdeck.endpoints.base import first_owner, openai_models
 from quarterdeck.endpoints.openai_compat import models_path
@@ -15,9 +16,12 @@ from quarterdeck.wire.http import Answer, Fetch
 _OWNERS = {"vllm": "vllm", "sglang": "sglang", "llamacpp": "llamacpp", "llama-swap": "llama-swap", "library": "ollama"}
 
 
+_NO_SUCH_PAGE = (400, 404, 405, 501)
+
+
 @dataclass(slots=True)
 class _Probe:
-    """Remembers the first refusal, which is the truth if nothing else answers."""
+    """Remembers the first refusal that says more than "no such page": the truth if nothing else answers."""
 
     fetch: Fetch
     refusal: Failure | None = None
@@ -29,7 +33,8 @@ class _Probe:
         except Failure as failure:
             if failure.status is None or failure.outcome is Outcome.LOADING:
                 raise
-            if self.refusal is None or failure.outcome is Outcome.AUTH:
+            says_more = failure.status not in _NO_SUCH_PAGE
+            if says_more and (self.refusal is None or failure.outcome is Outcome.AUTH):
                 self.refusal = failure
             return None
 
@@ -55,9 +60,12 @@ async def fingerprint(fetch: Fetch) -> str:
             return named
     if listing is not None and openai_models(listing.body, ModelState.SERVED) is not None:
         return "openai"
-    if probe.refusal is not None and probe.refusal.outcome in (Outcome.AUTH, Outcome.BUSY):
+    if probe.refusal is not None:
         raise probe.refusal
-    raise foreign("any model server that is known here")
+    path = urlsplit(fetch.target.url).path
+    raise foreign(
+        "any model server that is known here", f"asked below {path}; is the URL the server's root?" if path else ""
+    )
 
 
 async def _by_own_pages(probe: _Probe) -> str | None:

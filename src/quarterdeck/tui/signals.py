@@ -9,12 +9,12 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 
-_ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+_ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 
 
 @contextlib.contextmanager
 def ending_signals(end: Callable[[int], None]) -> Iterator[None]:
-    """SIGTERM, SIGHUP and SIGINT call ``end`` with the exit status of a program ended by that signal."""
+    """SIGTERM, SIGHUP, SIGINT and SIGQUIT call ``end`` with the exit status of a program ended by that signal."""
     loop = asyncio.get_running_loop()
     installed: list[signal.Signals] = []
     for number in _ENDING:

@@ -180,9 +180,11 @@ class Fetch:
         if self._may_lack_certificate and failure.reason.startswith("connection "):
             # Some servers (uvicorn) just hang up on a client without a certificate.
             return Failure(failure.outcome, f"TLS: {failure.reason}; it may want tls.cert and tls.key")
+        parts = urlsplit(self.target.url)
+        if failure.outcome is Outcome.REFUSED and parts.port is None and self.target.proxy is None:
+            return Failure(failure.outcome, f"{failure.reason} on port {443 if parts.scheme == 'https' else 80}")
         if not is_expired(error) or self.target.proxy is not None:
             return failure
-        parts = urlsplit(self.target.url)
         ended = await expiry_of(parts.hostname or "", parts.port or 443, self.target.tls, self.target.timeout)
         return Failure(failure.outcome, f"TLS: certificate expired on {ended}") if ended else failure
 
