@@ -15,6 +15,7 @@ LIMITS = Limits()
 
 
 def view(name: str, state: State | None, reason: str = "", **others: object) -> EndpointView:
+    others.setdefault("answered", 0.5)
     return EndpointView(name, "http://x", state=state, reason=reason, **others)  # type: ignore[arg-type]
 
 
@@ -103,3 +104,10 @@ def test_times_follow_the_pair_of_clocks_of_the_snapshot() -> None:
     snapshot = FleetSnapshot(at=1000.0, time=1_795_370_400.0)
     assert snapshot.unix(940.0) == 1_795_370_340.0
     assert GpuView(0).utilization is None
+
+
+def test_a_server_that_only_ever_said_429_is_not_well() -> None:
+    throttled = view("a", State.BUSY, "429: too many requests", answered=None)
+    assert not is_well(throttled)
+    verdict = judged(fleet(throttled), LIMITS)
+    assert (verdict.level, verdict.summary) == (Level.WARNING, "a BUSY: 429: too many requests; 0 of 1 endpoints well")

@@ -243,7 +243,7 @@ async def test_redirects_are_told_and_not_followed(status: int) -> None:
     [
         (Reply({"error": "Unauthorized"}, 401), Outcome.AUTH, "401: key missing or wrong"),
         (Reply(b"", 403), Outcome.AUTH, "403: not allowed (wrong key, or a Host header that is refused)"),
-        (Reply({"error": {"message": "no such key"}}, 403), Outcome.AUTH, "403: no such key"),
+        (Reply({"error": {"message": "no such key"}}, 403), Outcome.AUTH, "403: not allowed (no such key)"),
         (Reply({"error": {"message": "Loading model", "code": 503}}, 503), Outcome.LOADING, "loading the model"),
         (Reply({"error": "server busy"}, 503), Outcome.FAILED, "503: server busy"),
         (Reply(b"<html>Bad gateway</html>", 502), Outcome.FAILED, "502: the proxy can't reach the server behind it"),

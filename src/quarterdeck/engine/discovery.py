@@ -134,7 +134,8 @@ async def _look(place: Candidate) -> EndpointSpec | str | None:
             return _spec(place, "llamacpp", "llamacpp")
         if failure.outcome is Outcome.AUTH:
             return f"{place.url} answers but wants a key: add it to fleet.toml as an [[endpoint]] with auth"
-        return f"{place.url}: {failure.reason}" if failure.outcome is Outcome.FOREIGN else None
+        answers = failure.outcome is Outcome.FOREIGN or failure.status is not None
+        return f"{place.url}: {failure.reason}" if answers else None
     finally:
         await fetch.close()
     return _spec(place, engine, engine if engine in ("ollama", "vllm", "llamacpp", "sglang") else "auto")

@@ -36,3 +36,9 @@ class ModelReading:
     quantization: str | None = None
     parameters: str | None = None
     """As the server words it, such as "8.0B"."""
+
+    @property
+    def label(self) -> str:
+        """The id for people: the file's name where the server gives its path (llama-server without --alias)."""
+        is_path = self.id.startswith(("/", "./", "~/")) or self.id.endswith(".gguf")
+        return self.id.rstrip("/").rpartition("/")[2] or self.id if is_path else self.id

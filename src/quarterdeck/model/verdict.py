@@ -70,8 +70,8 @@ def judged(snapshot: FleetSnapshot, limits: Limits) -> Verdict:
 
 
 def is_well(view: EndpointView) -> bool:
-    """Whether an endpoint does its work: OK, BUSY or SLEEPING."""
-    return view.state in (State.OK, State.BUSY, State.SLEEPING)
+    """Whether an endpoint does its work: OK, SLEEPING, or BUSY and known to have answered before."""
+    return view.state in (State.OK, State.SLEEPING) or (view.state is State.BUSY and view.answered is not None)
 
 
 def level_of(state: State | None) -> Level:
@@ -81,6 +81,8 @@ def level_of(state: State | None) -> Level:
 
 def _of_endpoint(view: EndpointView, limits: Limits) -> Finding | None:
     level = level_of(view.state)
+    if view.state is State.BUSY and not is_well(view):
+        level = Level.WARNING
     if level is not Level.OK:
         word = view.state.value if view.state else "not polled yet"
         return Finding(level, view.name, f"{word}: {view.reason}" if view.reason else word)

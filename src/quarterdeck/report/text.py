@@ -56,7 +56,7 @@ def _row(snapshot: FleetSnapshot, view: EndpointView) -> tuple[str, ...]:
 
 def models(view: EndpointView) -> str:
     """The models in memory (or served), a few by name and the number of the rest."""
-    shown = [model.id for model in view.models if model.state is not ModelState.INSTALLED]
+    shown = [model.label for model in view.models if model.state is not ModelState.INSTALLED]
     named = ", ".join(shown[:_MODELS_SHOWN])
     more = f"+{len(shown) - _MODELS_SHOWN} more" if len(shown) > _MODELS_SHOWN else ""
     on_disk = f"({len(view.models) - len(shown)} on disk)" if len(view.models) > len(shown) else ""

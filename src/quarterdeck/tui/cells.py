@@ -93,8 +93,10 @@ def _placed(x: int, at: int, *cell: Run) -> tuple[Run, ...]:
 
 
 def _reason_span(view: EndpointView, layout: Layout) -> Place | None:
-    """The places that the reason takes on a narrow screen when there are no numbers to show in them."""
-    if layout.has("reason") or layout.has("trend") or view.state is State.OK or not reason_text(view):
+    """The places that the reason takes when there are no numbers to show in them and no column has room for it."""
+    if layout.has("reason") or view.state is State.OK or not reason_text(view):
+        return None
+    if any(place.column.id == "trend" and len(reason_text(view)) <= place.width for place in layout.places):
         return None
     numbers = (view.running, view.waiting, view.generation_tps, view.kv_used, view.vram_bytes)
     if any(value is not None for value in numbers):
@@ -110,7 +112,7 @@ def _reason_span(view: EndpointView, layout: Layout) -> Place | None:
 def _endpoint_cell(place: Place, view: EndpointView, layout: Layout, moment: Moment) -> list[Run]:
     if place.column.id == "state":
         return state_runs(view, place.width)
-    if place.column.id == "trend" and not layout.has("reason") and _in_trouble(view):
+    if place.column.id == "trend" and not layout.has("reason") and _in_trouble(view) and not _reason_span(view, layout):
         return [Run(fit(reason_text(view), place.width), _reason_tone(view))]
     text, tone = _CELLS[place.column.id](view, place.width, moment.now)
     if not text:
@@ -213,7 +215,7 @@ def _model_cells(model: ModelReading, moment: Moment) -> dict[str, Cell]:
     on_disk = model.state is ModelState.INSTALLED
     return {
         "state": (f"  {seen.word}", MUTED if seen.tone == "state-ok" else seen.tone),
-        "name": (printable(model.id, 120), PLAIN),
+        "name": (printable(model.label, 120), PLAIN),
         "memory": (
             size(model.vram_bytes if model.vram_bytes is not None else model.size_bytes),
             FAINT if on_disk else PLAIN,

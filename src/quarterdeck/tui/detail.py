@@ -43,7 +43,7 @@ def detail_lines(view: EndpointView, moment: Moment, width: int) -> list[Line]:
     facts = [*identity, EMPTY_LINE, *_numbers(view, column)]
     rest = [
         *_history(view, column),
-        *_replicas(view.replicas),
+        *_replicas(view.replicas, column),
         *_models(view.models, moment, column),
         *_notes(view, column),
     ]
@@ -82,7 +82,8 @@ def _identity(view: EndpointView, moment: Moment, width: int) -> list[Line]:
 
 
 def _polled(view: EndpointView, moment: Moment) -> str:
-    every = f"every {view.interval:g} s"
+    fails = view.state in (State.DOWN, State.STALE, State.AUTH)
+    every = f"every {view.interval:g} s" + (", less often while it fails" if fails else "")
     if view.answered is None:
         return f"{every}; has not answered yet"
     fresh = age_text(view, moment.now)
@@ -119,7 +120,7 @@ def _numbers(view: EndpointView, width: int) -> list[Line]:
             runs += [Run(INDENT + fit(label, LABEL), FAINT), Run(fit(value, 8), FAINT if value == DASH else tone)]
         lines.append(Line(tuple(runs)))
     kv = (
-        (*bar(view.kv_used, 30), Run(f" {percent(view.kv_used)}", old))
+        (*bar(view.kv_used, max(4, min(30, width - LABEL - 12))), Run(f" {percent(view.kv_used)}", old))
         if view.kv_used is not None
         else (Run(DASH, FAINT),)
     )
@@ -150,19 +151,20 @@ def _history(view: EndpointView, width: int) -> list[Line]:
     return lines
 
 
-def _replicas(replicas: Sequence[ReplicaView]) -> list[Line]:
+def _replicas(replicas: Sequence[ReplicaView], width: int) -> list[Line]:
     if len(replicas) < 2:
         return []
-    titles = f"{INDENT}{fit('engine', 12)} {fit('running', 9, right=True)}{fit('waiting', 9, right=True)}"
-    titles += f"{fit('tok/s', 9, right=True)}{fit('KV', 7, right=True)}"
+    name, column = (12, 9) if width >= 56 else (7, 7)
+    words = ("running", "waiting", "tok/s", "KV") if width >= 56 else ("run", "wait", "tok/s", "KV")
+    titles = INDENT + fit("engine", name) + "".join(fit(word, column, right=True) for word in words)
     lines = [*heading("Replicas", str(len(replicas))), Line((Run(titles, FAINT),))]
     for replica in replicas:
         runs = (
-            Run(INDENT + fit(printable(replica.engine, 40), 12) + " "),
-            Run(fit(count(replica.running), 9, right=True)),
-            Run(fit(count(replica.waiting), 9, right=True), WARN if replica.waiting else PLAIN),
-            Run(fit(rate(replica.generation_tps), 9, right=True)),
-            Run(fit(percent(replica.kv_used), 7, right=True)),
+            Run(INDENT + fit(printable(replica.engine, 40), name)),
+            Run(fit(count(replica.running), column, right=True)),
+            Run(fit(count(replica.waiting), column, right=True), WARN if replica.waiting else PLAIN),
+            Run(fit(rate(replica.generation_tps), column, right=True)),
+            Run(fit(percent(replica.kv_used), column, right=True)),
         )
         lines.append(Line(runs))
     return lines

@@ -110,10 +110,10 @@ def models_text(view: EndpointView) -> str:
     if not view.models:
         return ""
     if len(view.models) == 1:
-        return printable(view.models[0].id, 80)
+        return printable(view.models[0].label, 80)
     in_use = [model for model in view.models if model.state.value in ("loaded", "loading")]
     if len(in_use) == 1:
-        return f"{printable(in_use[0].id, 60)} +{len(view.models) - 1}"
+        return f"{printable(in_use[0].label, 60)} +{len(view.models) - 1}"
     if in_use and len(in_use) < len(view.models):
         return f"{len(in_use)} of {len(view.models)} loaded"
     return f"{len(view.models)} models"

@@ -27,7 +27,7 @@ LOOKS: dict[State, Look] = {
         "✗",
         "DOWN",
         "state-down",
-        "Nobody answers: refused, or silent for a minute.",
+        "It can't be used: nobody answers, or the answer is an error.",
         "Is the server running, and does the url name the right port? A vLLM that still loads its model refuses, too.",
     ),
     State.STALLED: Look(

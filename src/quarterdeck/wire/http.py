@@ -222,7 +222,7 @@ def _refusal(response: httpx.Response, body: bytes) -> Failure:
         return Failure(Outcome.AUTH, "401: key missing or wrong", status=status)
     if status == 403:
         return Failure(
-            Outcome.AUTH, f"403: {said or 'not allowed (wrong key, or a Host header that is refused)'}", status=status
+            Outcome.AUTH, f"403: not allowed ({said or 'wrong key, or a Host header that is refused'})", status=status
         )
     if status == 503 and said.lower().startswith("loading model"):
         return Failure(Outcome.LOADING, "loading the model", status=status)
