@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -25,6 +26,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
+        getattr(self.server, "paths", []).append(self.path)
         page = OLLAMA_PAGES.get(self.path)
         body = json.dumps(page if page is not None else {"error": "not found"}).encode()
         self.send_response(200 if page is not None else 404)
@@ -44,6 +46,27 @@ def ollama() -> Iterator[str]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+@dataclass
+class Counted:
+    """A server that remembers what it was asked."""
+
+    url: str
+    paths: list[str]
+
+
+@pytest.fixture
+def counted() -> Iterator[Counted]:
+    """Answers like an Ollama."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.daemon_threads = True
+    paths: list[str] = []
+    server.paths = paths  # type: ignore[attr-defined]
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield Counted(f"http://127.0.0.1:{server.server_address[1]}", paths)
     server.shutdown()
     server.server_close()
 

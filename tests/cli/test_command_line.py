@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from cli.conftest import Quarterdeck
+    from cli.conftest import Counted, Quarterdeck
 
 MODULES_AFTER = """
 import sys
@@ -128,7 +128,7 @@ def test_a_wrong_file_says_everything_at_once_and_uses_the_rest(
 )
 def test_wrong_usage_is_one_message_and_code_2(quarterdeck: Quarterdeck, arguments: tuple[str, ...]) -> None:
     ended = quarterdeck(*arguments)
-    assert ended.returncode == 2
+    assert ended.returncode == (3 if arguments[0] == "check" else 2)  # 2 of a check means critical
     assert ended.stdout == ""
     assert ended.stderr.startswith("quarterdeck")
     assert "Traceback" not in ended.stderr
@@ -161,3 +161,66 @@ def test_discovery_finds_what_ollama_host_names(quarterdeck: Quarterdeck, ollama
     ended = quarterdeck("status", "--json", "--fast", OLLAMA_HOST=ollama)
     found = {endpoint["url"]: endpoint["engine"] for endpoint in json.loads(ended.stdout)["endpoints"]}
     assert found[ollama] == "ollama"
+
+
+@pytest.mark.parametrize("command", ["status", "check"])
+def test_output_that_cannot_be_written_is_one_message(
+    environment: dict[str, str], tmp_path: Path, ollama: str, command: str
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "quarterdeck", command, "--url", ollama],
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, cwd=tmp_path, env=environment, check=False,
+        )  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (3, "quarterdeck: No space left on device\n")
+
+
+def test_what_a_wrong_file_leaves_is_shown_although_it_ends_in_an_error(
+    quarterdeck: Quarterdeck, tmp_path: Path
+) -> None:
+    (tmp_path / "fleet.toml").write_text("[console]\npol = '2s'\n")
+    ended = quarterdeck("config", "show")
+    assert ended.returncode == 2
+    assert "[limits]" in ended.stdout
+
+
+def test_a_terminal_without_unicode_gets_question_marks(quarterdeck: Quarterdeck, ollama: str) -> None:
+    ended = quarterdeck("status", "--fast", "--url", ollama, PYTHONIOENCODING="latin-1")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "?" in ended.stdout
+
+
+def test_an_external_endpoint_is_not_asked_more_often_than_it_should(
+    quarterdeck: Quarterdeck, tmp_path: Path, counted: Counted
+) -> None:
+    (tmp_path / "fleet.toml").write_text(
+        f"[[endpoint]]\nname = 'x'\nurl = '{counted.url}'\nboundary = 'external'\nengine = 'ollama'\n"
+    )
+    assert quarterdeck("status", "--interval", "0.1").returncode == 0
+    assert counted.paths.count("/api/ps") == 1
+
+
+HANGING_RESOLVER = """
+import socket, sys, time
+real = socket.getaddrinfo
+def getaddrinfo(host, *rest, **more):
+    if "slow" in str(host):
+        time.sleep(60)
+    return real(host, *rest, **more)
+socket.getaddrinfo = getaddrinfo
+from quarterdeck.cli import entry
+entry()
+"""
+
+
+def test_names_that_no_server_answers_for_delay_nobody(
+    environment: dict[str, str], tmp_path: Path, ollama: str
+) -> None:
+    named = ollama.replace("127.0.0.1", "localhost")
+    urls = [part for number in range(40) for part in ("--url", f"http://slow-{number}.example:8000")]
+    command = [sys.executable, "-c", HANGING_RESOLVER, "check", "--timeout", "8", *urls, "--url", named]
+    ended = subprocess.run(
+        command, capture_output=True, text=True, timeout=30, cwd=tmp_path, env=environment, check=False
+    )
+    assert ended.returncode == 2
+    assert "1 of 41 endpoints well" in ended.stdout

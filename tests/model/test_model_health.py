@@ -337,3 +337,24 @@ def test_any_history_has_a_state_a_reason_and_a_since_when(
             assert (reason == "") == (state is State.OK)
             if gap >= 0 and all(past[1] >= 0 for past in history):
                 assert since <= at
+
+
+def test_the_silence_of_a_pause_is_ours() -> None:
+    memory = after([idle(100.0)])
+    assert settled(memory, 400.0, INTERVAL, LIMITS, awake_since=399.0) == (State.OK, "", 100.0)
+    missed = after([idle(100.0), silent(402.0)])
+    assert settled(missed, 402.0, INTERVAL, LIMITS, awake_since=399.0)[0] is State.OK
+    assert settled(missed, 406.0, INTERVAL, LIMITS, awake_since=399.0)[0] is State.STALE
+
+
+def test_what_is_asked_seldom_is_not_stale_by_one_missed_deadline() -> None:
+    memory = after([idle(80.0), *(failed(at, Outcome.AUTH, "401: key missing or wrong") for at in (82.0, 84.0, 88.0))])
+    once = remember(memory, silent(98.0), LIMITS)
+    assert settled(once, 100.0, INTERVAL, LIMITS)[0] is State.AUTH
+    twice = remember(once, silent(108.0), LIMITS)
+    assert settled(twice, 108.0, INTERVAL, LIMITS)[0] is State.STALE
+
+
+def test_what_was_silent_before_it_refused_is_down_since_its_last_answer() -> None:
+    memory = after([idle(100.0), *(silent(100.0 + 10 * i) for i in range(1, 8)), failed(180.0)])
+    assert (memory.state, memory.since) == (State.DOWN, 100.0)

@@ -1,14 +1,21 @@
 """The command line: argparse, one module a command, each importing only what it needs.
 
 stdout is data, stderr everything else; a closed pipe is not an error. Exit codes: 0 done, 2 wrong usage or fleet.toml,
-130 interrupted; `check` has its own (0 ok, 1 warning, 2 critical, 3 unknown).
+130 interrupted; `check` has its own (0 ok, 1 warning, 2 critical, 3 unknown);
+3 too where stdout can't be written.
 """
 
 from __future__ import annotations
 
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing itself would be a third of what --version costs
+    from typing import TextIO
+
 INTERRUPTED = 130
+CANT_WRITE = 3
+"""A full disk under stdout, say. Of `check` it means unknown, as it must."""
 
 
 def entry() -> None:
@@ -17,11 +24,26 @@ def entry() -> None:
     Everything that must be closed is closed by then; taking the interpreter apart would cost `check` a sixth of its time, and
     a driver call that hangs in a thread could keep it from ending at all.
     """
+    import contextlib
     import os
 
+    _write_anything()
     code = main()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
     os._exit(code)
+
+
+def _write_anything() -> None:
+    """A terminal or pipe that can't show "–" gets "?" instead of a traceback, and a closed stream takes anything."""
+    if sys.stdout is None:
+        sys.stdout = _nowhere()
+    if sys.stderr is None:
+        sys.stderr = _nowhere()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -39,6 +61,10 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:
         _forget_stdout()
         return 0
+    except OSError as error:
+        _forget_stdout()
+        sys.stderr.write(f"quarterdeck: {error.strerror or type(error).__name__}\n")
+        return CANT_WRITE
     return code
 
 
@@ -55,6 +81,12 @@ def _run(argv: list[str]) -> int:
     arguments = parse(argv)
     code: int = import_module(f"quarterdeck.cli.{arguments.command}").run(arguments)
     return code
+
+
+def _nowhere() -> TextIO:
+    import os
+
+    return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123  (for the rest of the process)
 
 
 def _forget_stdout() -> None:

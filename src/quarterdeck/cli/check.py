@@ -22,9 +22,12 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         choice = chosen(arguments)
         snapshot, limits = asyncio.run(_looked(arguments.timeout, choice))
+        return _say(snapshot, with_problems(judged(snapshot, limits), choice.problems))
     except QuarterdeckError as error:
         return _say(EMPTY_FLEET, Verdict(Level.UNKNOWN, error.message.replace("\n", "; ")))
-    return _say(snapshot, with_problems(judged(snapshot, limits), choice.problems))
+    except Exception as error:  # noqa: BLE001  (Python's own exit code for it, 1, would be read as a warning)
+        sys.stderr.write(f"quarterdeck check: {type(error).__name__}: {error}\n")
+        return int(Level.UNKNOWN)
 
 
 def _say(snapshot: FleetSnapshot, verdict: Verdict) -> int:

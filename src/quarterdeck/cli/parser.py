@@ -43,7 +43,8 @@ class _Parser(argparse.ArgumentParser):
     """Says what was meant when a word is nearly right (Python before 3.14 doesn't)."""
 
     def error(self, message: str) -> None:  # type: ignore[override]  # it never returns, whatever argparse's stub says
-        self.exit(2, f"{self.prog}: {message}\nSee `{self.prog} --help`.\n")
+        unknown = self.prog.endswith(" check")  # its 2 means critical
+        self.exit(3 if unknown else 2, f"{self.prog}: {message}\nSee `{self.prog} --help`.\n")
 
 
 def _add_fleet(parser: argparse.ArgumentParser, default: object) -> None:

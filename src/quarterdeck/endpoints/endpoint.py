@@ -43,7 +43,7 @@ class Endpoint:
         self.spec = spec
         self._monotonic = monotonic
         self._wall = wall
-        self._fetch = Fetch(target_of(spec))
+        self._fetch = Fetch(target_of(spec), monotonic)
         self._adapter: Adapter | None = None
 
     async def poll(self) -> Reading:
@@ -55,7 +55,7 @@ class Endpoint:
             reason, facts = self._fetch.redacted(reason), redacted(facts, self._fetch.redacted)
         if outcome not in _KEEPS_ADAPTER:
             self._adapter = None  # what comes back may be another server
-        at = (started + self._monotonic()) / 2
+        at = (started + self._monotonic()) / 2 if facts is None or facts.measured_at is None else facts.measured_at
         return Reading(at, outcome, reason, latency_s=self._fetch.first_answer_s, facts=facts)
 
     async def close(self) -> None:

@@ -158,6 +158,7 @@ class LlamaCpp:
             engines=(engine,) if engine else (),
             models=models,
             sleeping=self._sleeping,
+            measured_at=self._fetch.middle,
             notes=() if engine else (NO_METRICS,),
         )
 
@@ -181,7 +182,14 @@ class LlamaCpp:
             if engine is not None:
                 engines.append(engine)
         notes = () if engines or not loaded else (NO_METRICS,)
-        return Facts("llamacpp", version=self._version, engines=tuple(engines), models=models, notes=notes)
+        return Facts(
+            "llamacpp",
+            version=self._version,
+            engines=tuple(engines),
+            models=models,
+            measured_at=self._fetch.middle,
+            notes=notes,
+        )
 
 
 def _model_query(name: str) -> str:

@@ -70,6 +70,7 @@ class Vllm:
     async def read(self) -> Facts:
         """Load from /metrics at every poll, identity every 15 s."""
         page = await self._page()
+        measured_at = self._fetch.middle
         engines = self._pages.engines(page)
         if self._identity_due.due():
             await self._identify()
@@ -78,7 +79,10 @@ class Vllm:
                 raise foreign("vLLM", f"models are owned by {self._owner}")
         if not engines and self._identity.version is None and self._owner != "vllm":
             raise foreign("vLLM")
-        facts = self._facts(page, replace(self._identity, engines=engines, notes=() if engines else (NO_STATS,)))
+        facts = self._facts(
+            page,
+            replace(self._identity, engines=engines, measured_at=measured_at, notes=() if engines else (NO_STATS,)),
+        )
         if self._refusal is not None:
             raise Partly(self._refusal, facts)
         return facts

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, urlsplit
 
+from quarterdeck.config.boundary import default_boundary
 from quarterdeck.config.fleet import EndpointSpec, FleetConfig, HostSpec
 from quarterdeck.model.fleet import Boundary
 from quarterdeck.model.reading import Outcome
@@ -142,8 +143,7 @@ async def _look(place: Candidate) -> EndpointSpec | str | None:
 
 
 def _spec(place: Candidate, label: str, engine: str) -> EndpointSpec:
-    local = place.host.startswith("127.") or place.host == "::1"
-    return EndpointSpec(label, place.url, engine=engine, boundary=Boundary.LOCAL if local else Boundary.VPC)
+    return EndpointSpec(label, place.url, engine=engine, boundary=default_boundary(place.url))
 
 
 def _free_name(spec: EndpointSpec, taken: list[EndpointSpec]) -> str:

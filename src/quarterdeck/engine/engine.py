@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any, Protocol
@@ -15,6 +16,7 @@ from quarterdeck.config.fleet import EndpointSpec, FleetConfig, HostSpec
 from quarterdeck.engine.clock import SYSTEM_CLOCK, Clock
 from quarterdeck.engine.schedule import Schedule
 from quarterdeck.engine.store import Store
+from quarterdeck.engine.threads import use_daemon_threads
 from quarterdeck.hosts.base import Host, HostReading
 from quarterdeck.model.fleet import FleetSnapshot
 from quarterdeck.model.reading import Outcome, Reading
@@ -69,6 +71,8 @@ class Engine:
         """Nothing is opened and no request is sent until ``start`` or ``once``."""
         self.fleet = fleet
         self._paused_at: float | None = None
+        self._resumed_at = -math.inf
+        self._asked_at: dict[str, float] = {}
         self.interval = fleet.console.poll
         self._clock = clock
         self._open_endpoint = open_endpoint
@@ -94,6 +98,7 @@ class Engine:
 
     async def start(self) -> None:
         """Begin polling in the background; returns at once."""
+        use_daemon_threads()
         self._started = True
         self._schedule.set(self._intervals(), self._clock.monotonic())
         self._arm()
@@ -117,17 +122,27 @@ class Engine:
                 task.cancel()
 
     async def once(self) -> None:
-        """Poll everything once; returns when all have ended (each within its own deadline)."""
+        """Poll everything once; returns when all have ended (each within its own deadline).
+
+        Called again, it leaves out what is to be asked more seldom than the rest (external APIs) and is not due yet.
+        """
+        use_daemon_threads()
         polls: list[Coroutine[Any, Any, bool]] = [self._poll_host(spec) for spec in self.fleet.hosts]
-        polls += [self._poll(spec) for spec in self.fleet.endpoints]
+        polls += [self._poll(spec) for spec in self.fleet.endpoints if self._may_ask(spec)]
         await asyncio.gather(*polls)
+
+    def _may_ask(self, spec: EndpointSpec) -> bool:
+        interval, now = spec.interval(self.interval), self._clock.monotonic()
+        if interval > self.interval and now - self._asked_at.get(spec.name, -math.inf) < interval:
+            return False
+        self._asked_at[spec.name] = now
+        return True
 
     def snapshot(self) -> FleetSnapshot:
         """The fleet as known now. Rows that did not change are the same objects as last time."""
         now = self._clock.monotonic()
-        return self._store.snapshot(
-            now, self._clock.wall(), settle_at=now if self._paused_at is None else self._paused_at
-        )
+        settle_at = now if self._paused_at is None else self._paused_at
+        return self._store.snapshot(now, self._clock.wall(), settle_at, self._resumed_at)
 
     def add(self, endpoints: tuple[EndpointSpec, ...], hosts: tuple[HostSpec, ...] = ()) -> None:
         """Watch more (discovery, the demo fleet); names that are watched already stay as they are."""
@@ -154,6 +169,7 @@ class Engine:
             self._paused_at = self._clock.monotonic() if self._paused_at is None else self._paused_at
         elif self._paused_at is not None:
             self._paused_at = None
+            self._resumed_at = self._clock.monotonic()
             self.refresh()
 
     def set_interval(self, seconds: float) -> None:

@@ -15,6 +15,8 @@ TOGETHER = 8
 """So many polls start in one wake-up before they are spread."""
 SHORTEST_STEP_S = 0.1
 LONGEST_BACK_OFF_S = 10.0
+AGAIN_AFTER = 0.25
+"""The shortest time between two polls that somebody asks for, as a share of the interval."""
 
 
 @dataclass(slots=True)
@@ -26,6 +28,7 @@ class Entry:
     next_at: float
     place: float = 0.0
     """Its place inside the interval."""
+    asked_at: float = -math.inf
     failures: int = 0
     in_flight: bool = False
     missed: int = 0
@@ -68,6 +71,7 @@ class Schedule:
                 entry.missed += 1
                 continue
             entry.in_flight = True
+            entry.asked_at = now
             names.append(entry.name)
         return names
 
@@ -98,11 +102,11 @@ class Schedule:
         return start + (passed + 1) * entry.interval
 
     def hurry(self, names: list[str], now: float) -> None:
-        """Poll these at the next chance, whatever their back-off."""
+        """Poll these at the next chance, whatever their back-off; but not without end (a key held down)."""
         for name in names:
             entry = self._entries.get(name)
             if entry is not None and not entry.in_flight:
-                entry.next_at = now
+                entry.next_at = min(entry.next_at, max(now, entry.asked_at + AGAIN_AFTER * entry.interval))
 
     def next_at(self) -> float | None:
         """When the next poll is due; ``None`` if there is none."""

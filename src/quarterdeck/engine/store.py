@@ -76,12 +76,13 @@ class Store:
             gpu_history=(*old.gpu_history[-GPU_HISTORY + 1 :], mean),
         )
 
-    def snapshot(self, now: float, wall: float, settle_at: float) -> FleetSnapshot:
+    def snapshot(self, now: float, wall: float, settle_at: float, awake_since: float) -> FleetSnapshot:
         """The fleet at ``now``. ``endpoints`` and ``hosts`` are the same tuples as last time where nothing changed.
 
-        ``settle_at``: the moment up to which silence counts against an endpoint (the pause's beginning while paused).
+        Silence counts against an endpoint from ``awake_since`` (the end of the last pause) up to ``settle_at`` (the beginning
+        of this one, while paused).
         """
-        rows = tuple(self._row(watched, settle_at) for watched in self._endpoints.values())
+        rows = tuple(self._row(watched, settle_at, awake_since) for watched in self._endpoints.values())
         if not _same(rows, self._rows):
             self._rows = rows
         host_rows = tuple(self._hosts.values())
@@ -89,8 +90,8 @@ class Store:
             self._host_rows = host_rows
         return FleetSnapshot(at=now, time=wall, endpoints=self._rows, hosts=self._host_rows)
 
-    def _row(self, watched: _Watched, now: float) -> EndpointView:
-        state, reason, since = settled(watched.memory, now, watched.interval, self.limits)
+    def _row(self, watched: _Watched, now: float, awake_since: float) -> EndpointView:
+        state, reason, since = settled(watched.memory, now, watched.interval, self.limits, awake_since)
         made_of = (watched.memory, state, watched.interval)
         if watched.view is None or watched.made_of is None or not _unchanged(made_of, watched.made_of):
             watched.view = _view(watched, state, reason, since)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -19,6 +20,8 @@ WINDOW_S = 60.0
 """Percentiles cover the last minute …"""
 MARK_EVERY_S = 10.0
 """… in steps of this."""
+MISSED_WHEN_BACKED_OFF = 2
+"""What is asked seldom is STALE after so many missed deadlines, however long they took."""
 HISTORY = 120
 """Polls kept of tok/s."""
 
@@ -72,6 +75,7 @@ _BEGAN_BEFORE = (State.STALLED, State.RESTARTED)
 def remember(memory: Memory, reading: Reading, limits: Limits) -> Memory:
     """What is known after ``reading``."""
     came_back = memory.missed >= limits.stale_after
+    silent_since = memory.heard if memory.trouble and came_back else None
     if reading.facts is not None:
         memory = _measured(memory, reading, reading.facts, limits)
     else:
@@ -81,6 +85,8 @@ def remember(memory: Memory, reading: Reading, limits: Limits) -> Memory:
         # Silent for now: `settled` makes it STALE in time.
         return replace(memory, trouble=reading.reason, missed=memory.missed + 1)
     state, reason, since = _concluded(memory, reading, limits)
+    if state is State.DOWN and silent_since is not None:
+        since = silent_since  # it was gone before it refused
     lasts = state is memory.state and memory.since is not None and state not in _BEGAN_BEFORE and not came_back
     return replace(
         memory,
@@ -93,15 +99,21 @@ def remember(memory: Memory, reading: Reading, limits: Limits) -> Memory:
     )
 
 
-def settled(memory: Memory, now: float, interval: float, limits: Limits) -> tuple[State | None, str, float | None]:
-    """State, reason and since-when at ``now``: what was good is STALE, then DOWN, when nothing new came for too long."""
+def settled(
+    memory: Memory, now: float, interval: float, limits: Limits, awake_since: float = -math.inf
+) -> tuple[State | None, str, float | None]:
+    """State, reason and since-when at ``now``: what was good is STALE, then DOWN, when nothing new came for too long.
+
+    ``awake_since``: when polling began again after a pause; the silence before it was ours.
+    """
     if memory.heard is None or memory.state in (None, State.DOWN):
         return memory.state, memory.reason, memory.since
-    silent = now - memory.heard
+    silent = now - max(memory.heard, awake_since)
     if silent <= max(limits.stale_after * interval, interval + 1.0):
         return memory.state, memory.reason, memory.since
-    if not memory.trouble and memory.failures:
-        return memory.state, memory.reason, memory.since  # AUTH, LOADING, BUSY by 429: asked seldom, because it failed
+    backed_off = memory.failures > memory.missed  # AUTH, LOADING, BUSY by 429: asked seldom, because it failed
+    if backed_off and memory.missed < MISSED_WHEN_BACKED_OFF:
+        return memory.state, memory.reason, memory.since
     if not memory.trouble:
         return State.STALE, "not polled", memory.heard
     if silent > max(limits.down_after, limits.stale_after * interval):

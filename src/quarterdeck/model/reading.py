@@ -78,6 +78,8 @@ class Facts:
     """Empty where the server tells nothing of its load (Ollama, managed APIs)."""
     models: tuple[ModelReading, ...] = ()
     sleeping: bool = False
+    measured_at: float | None = None
+    """Monotonic seconds when the counters were read; a poll may ask for other things before and after."""
     notes: tuple[str, ...] = ()
     """What is missing and how to get it, one sentence each; for the detail screen."""
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -60,9 +60,12 @@ class Answer:
 class Fetch:
     """GETs from one server. Proxies and .netrc of the environment are not used, redirects not followed: a key stays put."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, monotonic: Callable[[], float] = time.monotonic) -> None:
         """Opens nothing. A broken TLS setting shows at the first request."""
         self.target = target
+        self.middle: float | None = None
+        """Monotonic seconds mid-way through the last exchange: the best guess of when the server measured."""
+        self._monotonic = monotonic
         self.first_answer_s: float | None = None
         """Seconds the first answer since ``begin`` took, by its headers."""
         self._answered = False
@@ -153,7 +156,7 @@ class Fetch:
     async def _exchange(self, request: httpx.Request, most: int) -> Answer:
         if self._client is None:
             raise Failure(Outcome.FAILED, "closed")
-        started = time.perf_counter()
+        started, asked_at = time.perf_counter(), self._monotonic()
         response = await self._client.send(request, stream=True)
         try:
             self._answered = True
@@ -162,6 +165,7 @@ class Fetch:
             body = await _bounded(response, most)
         finally:
             await response.aclose()
+        self.middle = (asked_at + self._monotonic()) / 2
         secret = self.secret.encode()
         if secret and secret in body:  # a debugging proxy echoes it; it must not get to a screen or file
             body = body.replace(secret, _REDACTED.encode())

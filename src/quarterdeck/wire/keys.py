@@ -40,11 +40,14 @@ class Key:
         return self._auth.header, f"{scheme} {self._value}" if scheme else self._value
 
     def refused(self) -> bool:
-        """The server refused the key: forget it if it may have been renewed since. Whether a retry makes sense."""
+        """The server refused the key: forget it if it may have been renewed since. Whether a retry makes sense now.
+
+        A command is left to the next poll, where it has its own time: inside a request's deadline it would be killed half-way.
+        """
         if self._auth.env is not None or self._tried_lately():
             return False
         self._value = None
-        return True
+        return self._auth.file is not None
 
     def _tried_lately(self) -> bool:
         return self._tried_at is not None and asyncio.get_running_loop().time() - self._tried_at < _AGAIN_AFTER_S

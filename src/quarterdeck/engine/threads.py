@@ -1,0 +1,43 @@
+"""Blocking calls that asyncio hands to threads (looking up host names, above all), each in a daemon thread of its own.
+
+The loop's usual pool has a handful of threads, which a few names that no server answers for would fill, so that every other
+endpoint waited; and asyncio and the interpreter join them at the end, which kept `check` for as long as the resolver likes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+
+class DaemonThreads(ThreadPoolExecutor):
+    """A pool that never makes anybody wait: not for a free thread, and not at the end."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run ``fn`` in a new daemon thread."""
+        future: Future[Any] = Future()
+
+        def work() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                result = fn(*args, **kwargs)
+            except BaseException as error:  # noqa: BLE001  (it belongs to whoever awaits the future)
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        threading.Thread(target=work, name="quarterdeck", daemon=True).start()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Leave them behind."""
+        super().shutdown(wait=False, cancel_futures=cancel_futures)
+
+
+def use_daemon_threads() -> None:
+    """Have the running loop use them."""
+    asyncio.get_running_loop().set_default_executor(DaemonThreads(max_workers=1))
