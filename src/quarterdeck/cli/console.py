@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     if choice.problems and not choice.fleet.endpoints:
         raise ConfigError(choice.problems)
     return show(
-        _adjusted(choice.fleet, arguments),
+        adjusted(choice.fleet, arguments),
         prepare=_search if choice.discover else None,
         problems=choice.problems,
         looking_for="Looking for model servers on this machine …" if choice.discover else "",
@@ -38,7 +38,7 @@ def show(
     return launch(fleet, make_engine=_make_engine, prepare=prepare, problems=problems, looking_for=looking_for)
 
 
-def _adjusted(fleet: FleetConfig, arguments: argparse.Namespace) -> FleetConfig:
+def adjusted(fleet: FleetConfig, arguments: argparse.Namespace) -> FleetConfig:
     """``fleet`` with what the command line says otherwise."""
     console = fleet.console
     if getattr(arguments, "interval", None) is not None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 
 from quarterdeck.config.fleet import FleetConfig
+from quarterdeck.errors import UsageError
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Open the console, or with --serve run the servers until interrupted."""
+    if arguments.fleet or arguments.url:
+        raise UsageError("the demo has a fleet of its own", hint="Leave out --fleet and --url.")
     if arguments.serve:
         import asyncio
 
@@ -17,7 +19,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         asyncio.run(run_servers(seed=arguments.seed, calm=arguments.calm))
         return 0
-    from quarterdeck.cli.console import show
+    from quarterdeck.cli.console import adjusted, show
     from quarterdeck.tui.contract import EngineLike, Notice
 
     async def start(engine: EngineLike) -> Notice:
@@ -28,7 +30,4 @@ def run(arguments: argparse.Namespace) -> int:
         engine.add(demo.config.endpoints, demo.config.hosts)
         return Notice("a simulated fleet of real servers on 127.0.0.1; `quarterdeck demo --help` for more")
 
-    fleet = FleetConfig()
-    if getattr(arguments, "theme", None):
-        fleet = replace(fleet, console=replace(fleet.console, theme=arguments.theme))
-    return show(fleet, prepare=start, looking_for="Starting the simulated fleet …")
+    return show(adjusted(FleetConfig(), arguments), prepare=start, looking_for="Starting the simulated fleet …")

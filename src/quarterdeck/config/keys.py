@@ -120,9 +120,7 @@ CONSOLE = Table(
     "a table: [console]",
     (
         Key("poll", _POLL, "Time between two polls of an endpoint or host.", '"2s"', ("interval", "refresh")),
-        Key(
-            "paint", Duration(0.05, 60), "Shortest time between two paints of the screen.", '"500ms"', ("fps", "frame")
-        ),
+        Key("paint", Duration(0.5, 60), "Shortest time between two paints of the screen.", '"500ms"', ("fps", "frame")),
         Key(
             "theme",
             Text('the name of a theme such as "quarterdeck-night"', longest=200),

@@ -252,4 +252,4 @@ class Engine:
         except Exception as error:  # noqa: BLE001  (as above)
             reading = HostReading(self._clock.monotonic(), spec.gpus, reason=f"can't be read ({type(error).__name__})")
         self._store.apply_host(spec.name, reading)
-        return not reading.reason or bool(reading.gpus) or reading.cpu is not None
+        return not reading.reason or bool(reading.gpus) or reading.memory_total_bytes is not None

@@ -56,8 +56,8 @@ class Schedule:
             if entry is None:
                 self._entries[name] = Entry(name, interval, now + places[name], places[name])
                 continue
-            if entry.interval != interval:
-                entry.next_at = min(entry.next_at, now + places[name])
+            if entry.interval != interval and entry.failures <= 1:  # what is asked seldom stays so
+                entry.next_at = min(entry.next_at, max(now + places[name], entry.asked_at + AGAIN_AFTER * interval))
             entry.interval, entry.place = interval, places[name]
 
     def due(self, now: float) -> list[str]:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from quarterdeck.config.fleet import EndpointSpec, HostSpec
-from quarterdeck.model.fleet import EndpointView, FleetSnapshot, HostView, ReplicaView, State
+from quarterdeck.model.fleet import EndpointView, FleetSnapshot, GpuView, HostView, ReplicaView, State
 from quarterdeck.model.health import NOTHING_KNOWN, Memory, remember, settled
 from quarterdeck.model.limits import Limits
+from quarterdeck.model.models import ModelReading, ModelState
 from quarterdeck.model.rates import EngineRates
 from quarterdeck.model.reading import Facts, Reading
 
@@ -57,20 +58,21 @@ class Store:
             watched.memory = remember(watched.memory, reading, self.limits)
 
     def apply_host(self, name: str, reading: HostReading) -> None:
-        """Take in a host reading; GPUs that can't be read now keep their last values, with the reason."""
+        """Take in a host reading; GPUs that can't be read keep their last values for ``down_after``, with the reason."""
         old = self._hosts.get(name)
         if old is None:
             return
         utilizations = [gpu.utilization for gpu in reading.gpus if gpu.utilization is not None]
         mean = sum(utilizations) / len(utilizations) if utilizations else None
-        failed = bool(reading.reason) and not reading.gpus and reading.cpu is None
+        failed = _brought_nothing(reading)
+        gone = failed and old.at is not None and reading.at - old.at > self.limits.down_after
         self._hosts[name] = replace(
             old,
             source=reading.source,
             cpu=reading.cpu,
             memory_used_bytes=reading.memory_used_bytes,
             memory_total_bytes=reading.memory_total_bytes if not failed else old.memory_total_bytes,
-            gpus=reading.gpus if not failed else old.gpus,
+            gpus=reading.gpus if not failed else tuple(map(_emptied, old.gpus)) if gone else old.gpus,
             reason=reading.reason,
             at=old.at if failed else reading.at,
             gpu_history=(*old.gpu_history[-GPU_HISTORY + 1 :], mean),
@@ -97,6 +99,17 @@ class Store:
             watched.view = _view(watched, state, reason, since)
             watched.made_of = made_of
         return watched.view
+
+
+def _brought_nothing(reading: HostReading) -> bool:
+    return bool(reading.reason) and not reading.gpus and reading.cpu is None and reading.memory_total_bytes is None
+
+
+def _emptied(gpu: GpuView) -> GpuView:
+    """A card that nobody reads any more: what it is, not how it is."""
+    return GpuView(
+        gpu.index, gpu.uuid, gpu.name, memory_total_bytes=gpu.memory_total_bytes, power_limit_w=gpu.power_limit_w
+    )
 
 
 def _same(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
@@ -133,11 +146,16 @@ def _view(watched: _Watched, state: State | None, reason: str, since: float | No
         models=facts.models,
         notes=facts.notes,
     )
-    return (
-        known
-        if state in _NUMBERS_GONE or (state is State.AUTH and memory.failures)
-        else _with_numbers(known, memory, facts)
-    )
+    if state in _NUMBERS_GONE or (state is State.AUTH and memory.failures):
+        return replace(known, models=tuple(_listed(model) for model in facts.models))
+    return _with_numbers(known, memory, facts)
+
+
+def _listed(model: ModelReading) -> ModelReading:
+    """A model of a server that doesn't tell any more: what it took of which memory is over."""
+    if model.state not in (ModelState.LOADED, ModelState.LOADING, ModelState.SLEEPING):
+        return model
+    return replace(model, state=ModelState.SERVED, size_bytes=None, vram_bytes=None, expires_at=None)
 
 
 def _with_numbers(view: EndpointView, memory: Memory, facts: Facts) -> EndpointView:

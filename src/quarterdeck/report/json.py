@@ -25,7 +25,7 @@ def document(snapshot: FleetSnapshot, verdict: Verdict) -> dict[str, Any]:
         "level": verdict.level.word,
         "summary": verdict.summary,
         "endpoints": [_endpoint(snapshot, view) for view in snapshot.endpoints],
-        "hosts": [_host(host) for host in snapshot.hosts],
+        "hosts": [_host(snapshot, host) for host in snapshot.hosts],
     }
 
 
@@ -91,11 +91,12 @@ def _model(model: ModelReading) -> dict[str, Any]:
     }
 
 
-def _host(host: HostView) -> dict[str, Any]:
+def _host(snapshot: FleetSnapshot, host: HostView) -> dict[str, Any]:
     return {
         "name": host.name,
         "source": host.source,
         "reason": host.reason or None,
+        "age_s": _rounded(max(0.0, snapshot.at - host.at), 3) if host.at is not None else None,
         "cpu": _rounded(host.cpu, 4),
         "memory_used_bytes": host.memory_used_bytes,
         "memory_total_bytes": host.memory_total_bytes,

@@ -13,6 +13,8 @@ from quarterdeck.model.verdict import Verdict
 _HEAD = ("STATE", "ENDPOINT", "ENGINE", "RUN", "WAIT", "TOK/S", "KV", "VRAM", "AGE", "MODELS", "REASON")
 _RIGHT = frozenset((3, 4, 5, 6, 7, 8))
 _MODELS_SHOWN = 2
+OLD_S = 10.0
+"""A host's values are dated from this age on."""
 
 
 def render(snapshot: FleetSnapshot, verdict: Verdict) -> str:
@@ -22,7 +24,7 @@ def render(snapshot: FleetSnapshot, verdict: Verdict) -> str:
     if snapshot.endpoints:
         lines += table(_HEAD, [_row(snapshot, view) for view in snapshot.endpoints], _RIGHT)
     for host in snapshot.hosts:
-        lines += ["", *_host_lines(host)]
+        lines += ["", *_host_lines(snapshot, host)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
@@ -63,11 +65,13 @@ def models(view: EndpointView) -> str:
     return " ".join(part for part in (named, more, on_disk) if part) or DASH
 
 
-def _host_lines(host: HostView) -> list[str]:
+def _host_lines(snapshot: FleetSnapshot, host: HostView) -> list[str]:
+    old = snapshot.at - host.at if host.at is not None else 0.0
     memory = f"{size(host.memory_used_bytes)} of {size(host.memory_total_bytes)}"
     lines = [
         f"{host.name} ({host.source}): CPU {percent(host.cpu)}, memory {memory}"
         + (f"; {host.reason}" if host.reason else "")
+        + (f" (values {age(old)} old)" if host.gpus and old > OLD_S else "")
     ]
     for gpu in host.gpus:
         power = f"{rate(gpu.power_w)} W of {rate(gpu.power_limit_w)} W"

@@ -169,14 +169,15 @@ class PaletteScreen(ModalScreen[None]):
         self._choose()
 
     def _choose(self) -> None:
-        if self._choices.entries:
+        if self._choices.entries and self.is_current:  # not a second Enter for a palette that has gone
             entry = self._choices.entries[self._choices.at]
             self.app.pop_screen()
             self.app.call_later(entry.run)
 
     def action_close(self) -> None:
         """Do nothing."""
-        self.app.pop_screen()
+        if self.is_current:
+            self.app.pop_screen()
 
     def action_move(self, by: int) -> None:
         """Select another entry."""
