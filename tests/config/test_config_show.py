@@ -72,7 +72,7 @@ CONFIGS = st.builds(
         unique_by=lambda spec: spec.name,
         max_size=3,
     ).map(tuple),
-    console=st.builds(ConsoleSettings, poll=SECONDS, paint=st.floats(0.05, 60), theme=NAMES, read_only=st.booleans()),
+    console=st.builds(ConsoleSettings, poll=SECONDS, paint=st.floats(0.5, 60), theme=NAMES, read_only=st.booleans()),
     limits=st.builds(
         Limits, busy_waiting=st.integers(1, 99), busy_kv=SHARES, warn_kv=SHARES, stale_after=st.floats(1, 99)
     ),
