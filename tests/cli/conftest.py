@@ -27,6 +27,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         getattr(self.server, "paths", []).append(self.path)
+        counted = getattr(self.server, "counted", None)
+        if counted is not None and counted.stumble:
+            counted.stumble = False
+            self.send_error(503)
+            return
         page = OLLAMA_PAGES.get(self.path)
         body = json.dumps(page if page is not None else {"error": "not found"}).encode()
         self.send_response(200 if page is not None else 404)
@@ -56,6 +61,8 @@ class Counted:
 
     url: str
     paths: list[str]
+    stumble: bool = False
+    """Answer the next request with 503, once."""
 
 
 @pytest.fixture
@@ -66,7 +73,9 @@ def counted() -> Iterator[Counted]:
     paths: list[str] = []
     server.paths = paths  # type: ignore[attr-defined]
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield Counted(f"http://127.0.0.1:{server.server_address[1]}", paths)
+    counted = Counted(f"http://127.0.0.1:{server.server_address[1]}", paths)
+    server.counted = counted  # type: ignore[attr-defined]
+    yield counted
     server.shutdown()
     server.server_close()
 

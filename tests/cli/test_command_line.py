@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -224,3 +225,29 @@ def test_names_that_no_server_answers_for_delay_nobody(
     )
     assert ended.returncode == 2
     assert "1 of 41 endpoints well" in ended.stdout
+
+
+def test_a_fifo_for_a_fleet_file_hangs_nobody(quarterdeck: Quarterdeck, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fleet.toml")
+    ended = quarterdeck("check", "--timeout", "1")
+    assert (ended.returncode, ended.stdout.count("\n")) == (3, 1)
+    assert "is not a regular file" in ended.stdout
+
+
+def test_urls_before_and_behind_the_command_all_count(quarterdeck: Quarterdeck, ollama: str) -> None:
+    dead = f"http://127.0.0.1:{closed_port()}"
+    ended = quarterdeck("--url", dead, "check", "--url", ollama)
+    assert ended.returncode == 2
+    assert "1 of 2 endpoints well" in ended.stdout
+
+
+def test_check_asks_again_before_it_calls_a_server_down(quarterdeck: Quarterdeck, counted: Counted) -> None:
+    counted.stumble = True
+    ended = quarterdeck("check", "--url", counted.url)
+    assert ended.returncode == 0, ended.stdout
+
+
+def test_an_ollama_host_that_leads_nowhere_is_named(quarterdeck: Quarterdeck) -> None:
+    nowhere = f"127.0.0.1:{closed_port()}"
+    assert f"OLLAMA_HOST says http://{nowhere}" in quarterdeck("status", "--fast", OLLAMA_HOST=nowhere).stderr
+    assert "OLLAMA_HOST is set, but not to" in quarterdeck("status", "--fast", OLLAMA_HOST="ftp://x").stderr

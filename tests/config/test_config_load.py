@@ -184,6 +184,7 @@ def test_a_file_that_may_not_be_read(home: Path, monkeypatch: pytest.MonkeyPatch
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
+    Path("fleet.toml").write_text("")
     monkeypatch.setattr(Path, "open", refuse)
     assert messages(load(environ={})) == ["fleet.toml: can't be read: permission denied"]
 

@@ -154,7 +154,8 @@ async def test_what_hangs_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -
 async def test_nothing_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(discovery, "PORTS", (free_port(), free_port()))
     found = await discover({"OLLAMA_HOST": "no-such-host.invalid"})
-    assert (found.endpoints, found.puzzles) == ((), ())
+    words = "OLLAMA_HOST says http://no-such-host.invalid:11434, where no model server answers"
+    assert (found.endpoints, found.puzzles) == ((), (words,))
 
 
 def has_ipv6() -> bool:

@@ -11,7 +11,7 @@ from quarterdeck.cli.fleets import Chosen, chosen, searched
 from quarterdeck.config.fleet import FleetConfig
 from quarterdeck.engine.engine import Engine
 from quarterdeck.errors import QuarterdeckError
-from quarterdeck.model.fleet import EMPTY_FLEET, FleetSnapshot
+from quarterdeck.model.fleet import EMPTY_FLEET, FleetSnapshot, State
 from quarterdeck.model.limits import Limits
 from quarterdeck.model.verdict import Level, Verdict, judged, with_problems
 from quarterdeck.report.check import line
@@ -36,14 +36,18 @@ def _say(snapshot: FleetSnapshot, verdict: Verdict) -> int:
 
 
 async def _looked(seconds: float, choice: Chosen) -> tuple[FleetSnapshot, Limits]:
-    """One poll of everything; what has not answered by then has no state."""
+    """One poll of everything, two of what is DOWN; what has not answered by then has no state."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
-    fleet = _without_local_hosts(await searched(choice))
+    fleet, _ = await searched(choice)
+    fleet = _without_local_hosts(fleet)
     engine = Engine(fleet)
     try:
         async with asyncio.timeout_at(deadline):
             await engine.once()
+            down = {view.name for view in engine.snapshot().endpoints if view.state is State.DOWN}
+            if down:  # one missed deadline wakes nobody
+                await engine.once(down)
     except TimeoutError:
         pass
     finally:

@@ -41,10 +41,11 @@ def _with_this_host(fleet: FleetConfig) -> FleetConfig:
     return replace(fleet, hosts=(this_host(),))
 
 
-async def searched(choice: Chosen) -> FleetConfig:
-    """The fleet, with this machine searched where nothing was named."""
+async def searched(choice: Chosen) -> tuple[FleetConfig, tuple[str, ...]]:
+    """The fleet, with this machine searched where nothing was named; and lines about what was puzzling there."""
     if not choice.discover:
-        return choice.fleet
+        return choice.fleet, ()
     from quarterdeck.engine.discovery import discover, discovered_fleet
 
-    return discovered_fleet(choice.fleet, await discover())
+    found = await discover()
+    return discovered_fleet(choice.fleet, found), found.puzzles

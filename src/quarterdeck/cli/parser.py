@@ -27,7 +27,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     """The arguments; ``command`` is the module of this package that runs them. Exits (code 2) on wrong usage."""
     parser = _Parser(prog="quarterdeck", description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"quarterdeck {__version__}")
-    _add_fleet(parser, default=None)
+    _add_fleet(parser, default=None, urls="urls_before")
     parser.add_argument("--interval", type=_seconds, metavar="SECONDS", help="how often the console polls (default: 2)")
     parser.add_argument("--theme", metavar="NAME", help="theme of the console")
     parser.set_defaults(command="console", watch=None)
@@ -36,7 +36,10 @@ def parse(argv: list[str]) -> argparse.Namespace:
     _check(commands)
     _config(commands)
     _demo(commands)
-    return parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
+    before, after = arguments.urls_before or [], getattr(arguments, "url", None) or []
+    arguments.url = before + after  # a subcommand's own would replace those given before it
+    return arguments
 
 
 class _Parser(argparse.ArgumentParser):
@@ -47,11 +50,10 @@ class _Parser(argparse.ArgumentParser):
         self.exit(3 if unknown else 2, f"{self.prog}: {message}\nSee `{self.prog} --help`.\n")
 
 
-def _add_fleet(parser: argparse.ArgumentParser, default: object) -> None:
+def _add_fleet(parser: argparse.ArgumentParser, default: object, urls: str = "url") -> None:
     parser.add_argument("--fleet", metavar="FILE", default=default, help="the fleet.toml to use")
-    parser.add_argument(
-        "--url", metavar="URL", action="append", default=default, help="watch this server (repeatable); no file is read"
-    )
+    text = "watch this server (repeatable); no file is read"
+    parser.add_argument("--url", metavar="URL", action="append", default=default, dest=urls, help=text)
 
 
 def _command(commands: argparse._SubParsersAction[_Parser], name: str, text: str) -> argparse.ArgumentParser:

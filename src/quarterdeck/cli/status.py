@@ -30,7 +30,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _status(arguments: argparse.Namespace, choice: Chosen) -> None:
-    fleet = await searched(choice)
+    fleet, puzzles = await searched(choice)
+    for puzzle in puzzles:
+        sys.stderr.write(f"{puzzle}\n")
     if choice.discover and not fleet.endpoints:
         from quarterdeck.engine.discovery import HOW_TO, LOOKED_FOR
 

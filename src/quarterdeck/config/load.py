@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -100,6 +101,8 @@ def _at_home(file: str | Path) -> Path:
 def _read(candidate: _Candidate) -> tuple[str, bool]:
     """The text, and whether another user's. Raises FileNotFoundError only where the file need not be there."""
     try:
+        if _may_block(candidate):
+            raise _UnreadableError(f"is not a regular file{candidate.note}")
         with candidate.path.open("rb") as stream:
             data = stream.read(LARGEST_FILE + 1)
             owner = os.fstat(stream.fileno()).st_uid
@@ -115,6 +118,13 @@ def _read(candidate: _Candidate) -> tuple[str, bool]:
     if len(data) > LARGEST_FILE:
         raise _UnreadableError(f"is larger than {LARGEST_FILE // 1024**2} MiB; a fleet file never is")
     return _decoded(data), not candidate.named and owner not in (_ROOT, os.geteuid())
+
+
+def _may_block(candidate: _Candidate) -> bool:
+    """Whether reading could wait for ever: a FIFO, a device. What a shell hands over on purpose (`<(…)`) may."""
+    handed = candidate.named and str(candidate.path).startswith(("/dev/fd/", "/dev/stdin", "/proc/self/fd/"))
+    mode = candidate.path.stat().st_mode
+    return not (handed or stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def _decoded(data: bytes) -> str:

@@ -12,6 +12,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from quarterdeck.config.boundary import default_boundary
 from quarterdeck.config.fleet import EndpointSpec, FleetConfig, HostSpec
+from quarterdeck.engine.threads import use_daemon_threads
+from quarterdeck.format import printable
 from quarterdeck.model.fleet import Boundary
 from quarterdeck.model.reading import Outcome
 
@@ -99,7 +101,9 @@ def _port_of(parts: SplitResult, default: int) -> int:
 
 async def discover(environ: Mapping[str, str] | None = None, within: float = WITHIN_S) -> Discovery:
     """Look everywhere at once. Never raises; what does not answer in time is not there."""
-    places = candidates(os.environ if environ is None else environ)
+    use_daemon_threads()
+    environ = os.environ if environ is None else environ
+    places = candidates(environ)
     tasks = [asyncio.create_task(_look(place)) for place in places]
     done, late = await asyncio.wait(tasks, timeout=within)
     for task in late:
@@ -111,7 +115,19 @@ async def discover(environ: Mapping[str, str] | None = None, within: float = WIT
     for spec in (result for result in results if isinstance(result, EndpointSpec)):
         is_local = spec.boundary is Boundary.LOCAL
         found.append(replace(spec, name=_free_name(spec, found), host=host if is_local else None))
-    return Discovery(tuple(found), tuple(result for result in results if isinstance(result, str)))
+    puzzles = [result for result in results if isinstance(result, str)]
+    puzzles += _about_ollama_host(environ.get("OLLAMA_HOST", ""), {spec.url for spec in found})
+    return Discovery(tuple(found), tuple(puzzles))
+
+
+def _about_ollama_host(value: str, found: set[str]) -> list[str]:
+    """What is wrong with OLLAMA_HOST, which somebody set on purpose."""
+    told = ollama_host(value)
+    if not value.strip() or (told is not None and told.url in found):
+        return []
+    if told is None:
+        return ["OLLAMA_HOST is set, but not to a host or URL that can be used"]
+    return [f"OLLAMA_HOST says {printable(told.url, 80)}, where no model server answers"]
 
 
 def discovered_fleet(fleet: FleetConfig, discovery: Discovery) -> FleetConfig:

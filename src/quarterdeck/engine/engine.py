@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -121,14 +121,16 @@ class Engine:
             for task in late:
                 task.cancel()
 
-    async def once(self) -> None:
-        """Poll everything once; returns when all have ended (each within its own deadline).
+    async def once(self, names: Collection[str] | None = None) -> None:
+        """Poll everything (or just these endpoints) once; returns when all have ended (each within its own deadline).
 
         Called again, it leaves out what is to be asked more seldom than the rest (external APIs) and is not due yet.
         """
         use_daemon_threads()
-        polls: list[Coroutine[Any, Any, bool]] = [self._poll_host(spec) for spec in self.fleet.hosts]
-        polls += [self._poll(spec) for spec in self.fleet.endpoints if self._may_ask(spec)]
+        hosts = self.fleet.hosts if names is None else ()
+        asked = [spec for spec in self.fleet.endpoints if names is None or spec.name in names]
+        polls: list[Coroutine[Any, Any, bool]] = [self._poll_host(spec) for spec in hosts]
+        polls += [self._poll(spec) for spec in asked if names is not None or self._may_ask(spec)]
         await asyncio.gather(*polls)
 
     def _may_ask(self, spec: EndpointSpec) -> bool:
