@@ -130,6 +130,17 @@ async def test_a_hostile_server_cannot_put_the_key_on_the_screen(engine: str, mo
     assert SECRET not in repr(reading)
 
 
+@pytest.mark.parametrize(
+    "spelt", [SECRET, ZERO_WIDTH, "".join(f"\\u{ord(c):04x}" for c in SECRET)], ids=["plain", "zero width", "escaped"]
+)
+async def test_a_name_that_is_cut_holds_no_part_of_it(spelt: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", SECRET)
+    page = f'{{"data": [{{"id": "{"m" * 185}{spelt}{"n" * 30}"}}]}}'
+    reading = await poll_once({"/v1/models": page}, "openai", auth=Auth(env="MY_KEY"))
+    assert SECRET[:6] not in repr(reading)
+    assert "[key]" in repr(reading)
+
+
 @pytest.mark.parametrize("engine", ["auto", *PAGES])
 @pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 500, 503])
 async def test_nor_into_a_reason(engine: str, status: int, monkeypatch: pytest.MonkeyPatch) -> None:

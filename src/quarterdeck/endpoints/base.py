@@ -52,7 +52,10 @@ class Cadence:
 def openai_models(body: bytes, state: ModelState) -> tuple[ModelReading, ...] | None:
     """The models of a ``/v1/models`` answer: ``{"data": […]}`` or a bare list (Together); ``None`` if it is neither."""
     listing = parse(body)
-    data = listing if isinstance(listing, list) else mapping(listing).get("data")
+    fields = mapping(listing)
+    data = listing if isinstance(listing, list) else fields.get("data")
+    if data is None and "data" in fields and fields.get("object") == "list":
+        data = []  # Ollama without a model: Go's nil slice
     if not isinstance(data, list):
         return None
     return tuple(model for entry in items(data) if (model := _openai_model(mapping(entry), state)) is not None)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from quarterdeck.config.fleet import EndpointSpec
-from quarterdeck.endpoints.base import Adapter, Partly, redacted
+from quarterdeck.endpoints.base import Adapter, Cadence, Partly, redacted
 from quarterdeck.endpoints.fingerprint import fingerprint
 from quarterdeck.endpoints.llamacpp import LlamaCpp
 from quarterdeck.endpoints.ollama import Ollama
@@ -18,6 +18,8 @@ from quarterdeck.model.reading import Facts, Outcome, Reading
 from quarterdeck.wire.failure import Failure, timed_out
 from quarterdeck.wire.http import Fetch, Target
 
+THOROUGH_EVERY_S = 60.0
+"""How often a server that refuses our key is asked for more than its models, to tell its engine."""
 _KEEPS_ADAPTER = (Outcome.ANSWERED, Outcome.AUTH, Outcome.BUSY, Outcome.TIMEOUT)
 
 
@@ -45,6 +47,7 @@ class Endpoint:
         self._wall = wall
         self._fetch = Fetch(target_of(spec), monotonic)
         self._adapter: Adapter | None = None
+        self._thorough_due = Cadence(monotonic, THOROUGH_EVERY_S)
 
     async def poll(self) -> Reading:
         """Ask once, within ``spec.timeout`` seconds (and the time a key's command takes). Never raises, cancellation excepted."""
@@ -79,8 +82,16 @@ class Endpoint:
     async def _read(self) -> Facts:
         if self._adapter is None:
             engine = self.spec.engine
-            self._adapter = self._open(await fingerprint(self._fetch) if engine == "auto" else engine)
+            self._adapter = self._open(await self._recognised() if engine == "auto" else engine)
         return await self._adapter.read()
+
+    async def _recognised(self) -> str:
+        try:
+            return await fingerprint(self._fetch, thorough=self._thorough_due.due())
+        except Failure as failure:
+            if failure.outcome is Outcome.AUTH and self._thorough_due.due():
+                self._thorough_due.done()
+            raise
 
     def _open(self, engine: str) -> Adapter:
         fetch, monotonic = self._fetch, self._monotonic

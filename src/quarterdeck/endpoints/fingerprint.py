@@ -39,10 +39,11 @@ class _Probe:
             return None
 
 
-async def fingerprint(fetch: Fetch) -> str:
+async def fingerprint(fetch: Fetch, *, thorough: bool = True) -> str:
     """Name of the engine: ollama, vllm, llamacpp, sglang, llama-swap, litellm, lmstudio, tgi or openai.
 
-    Raises Failure: not reachable, loading, wants a key everywhere, or nothing known.
+    Raises Failure: not reachable, loading, wants a key everywhere, or nothing known. A server that refuses the key for its models
+    is asked for other pages only if ``thorough``: each would bring one more refusal, and some lock such a client out.
     """
     probe = _Probe(fetch)
     listing = None
@@ -54,7 +55,8 @@ async def fingerprint(fetch: Fetch) -> str:
     owner = first_owner(listing.body) if listing else None
     if owner in _OWNERS:
         return _OWNERS[owner]
-    if path == "/v1/models":
+    refused = probe.refusal is not None and probe.refusal.outcome is Outcome.AUTH
+    if path == "/v1/models" and (thorough or not refused):
         named = await _by_own_pages(probe)
         if named is not None:
             return named

@@ -7,6 +7,7 @@ only while /metrics shows requests in progress; and a router's per-model pages l
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import quote
@@ -167,29 +168,43 @@ class LlamaCpp:
         models = tuple(
             m for entry in items(mapping(listing).get("data")) if (m := _routed_model(mapping(entry))) is not None
         )
-        loaded = [m.id for m in models if m.state is ModelState.LOADED][:MOST_ROUTED]
-        self._routed = {
-            name: self._routed.get(name) or _LoadPages.of(self._fetch, _model_query(name)) for name in loaded
-        }
-        engines = []
-        for name, pages in self._routed.items():
-            try:
-                engine = await pages.read(name)
-            except Failure as failure:
-                if failure.status is None:
-                    raise
-                continue  # unloaded between the listing and now: 400 "model is not loaded"
-            if engine is not None:
-                engines.append(engine)
-        notes = () if engines or not loaded else (NO_METRICS,)
+        engines, notes = await self._loads([m.id for m in models if m.state is ModelState.LOADED])
         return Facts(
             "llamacpp",
             version=self._version,
-            engines=tuple(engines),
+            engines=engines,
             models=models,
             measured_at=self._fetch.middle,
             notes=notes,
         )
+
+    async def _loads(self, loaded: list[str]) -> tuple[tuple[EngineReading, ...], tuple[str, ...]]:
+        """Load of each loaded model, and notes. One that isn't read has no numbers, so that no sum is taken for the whole."""
+        self._routed = {
+            name: self._routed.get(name) or _LoadPages.of(self._fetch, _model_query(name))
+            for name in loaded[:MOST_ROUTED]
+        }
+        answers = await asyncio.gather(*(_load_of(name, pages) for name, pages in self._routed.items()))
+        read: dict[str, EngineReading | None] = dict.fromkeys(loaded)
+        for name, answer in zip(self._routed, answers, strict=True):
+            if not isinstance(answer, Failure):
+                read[name] = answer
+            elif answer.status is None:
+                raise answer
+            elif answer.status == 400:  # unloaded between the listing and now: "model is not loaded"
+                del read[name]
+        known = sum(engine is not None for engine in read.values())
+        if not known and not any(isinstance(answer, Failure) for answer in answers):
+            return (), (NO_METRICS,) if read else ()
+        notes = () if known == len(read) else (f"load of {known} of {len(read)} loaded models is known",)
+        return tuple(engine or EngineReading(label=name) for name, engine in read.items()), notes
+
+
+async def _load_of(name: str, pages: _LoadPages) -> EngineReading | Failure | None:
+    try:
+        return await pages.read(name)
+    except Failure as failure:
+        return failure
 
 
 def _model_query(name: str) -> str:

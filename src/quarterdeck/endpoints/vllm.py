@@ -73,16 +73,16 @@ class Vllm:
         measured_at = self._fetch.middle
         engines = self._pages.engines(page)
         if self._identity_due.due():
-            await self._identify()
+            failed = await self._identify()
+            if failed is not None and not engines:
+                raise failed
             self._identity_due.done()
             if not engines and self._owner not in (None, "vllm"):
                 raise foreign("vLLM", f"models are owned by {self._owner}")
         if not engines and self._identity.version is None and self._owner != "vllm":
             raise foreign("vLLM")
-        facts = self._facts(
-            page,
-            replace(self._identity, engines=engines, measured_at=measured_at, notes=() if engines else (NO_STATS,)),
-        )
+        notes = self._identity.notes + (() if engines else (NO_STATS,))
+        facts = self._facts(page, replace(self._identity, engines=engines, measured_at=measured_at, notes=notes))
         if self._refusal is not None:
             raise Partly(self._refusal, facts)
         return facts
@@ -103,20 +103,28 @@ class Vllm:
             page = self._reader.read(answer.body if answer else b"")
         return page
 
-    async def _identify(self) -> None:
-        version = await self._fetch.optional("/version")
+    async def _identify(self) -> Failure | None:
+        """Version and models. A page that fails (a gateway's 502, a rate limit) leaves what was known, and is returned."""
+        version, models = self._identity.version, self._identity.models
         self._refusal = None
-        models: tuple[ModelReading, ...] = ()
+        failed: Failure | None = None
+        notes: list[str] = []
         try:
-            listing = await self._fetch.optional("/v1/models")
+            answer = await self._fetch.optional("/version")
+            version = text(mapping(answer.json()).get("version")) if answer else None
         except Failure as failure:
-            if not unauthorised(failure):
-                raise
-            self._refusal = failure
-        else:
-            models = self._models(listing)
-        number = text(mapping(version.json()).get("version")) if version else None
-        self._identity = Facts("vllm", version=number, models=models)
+            failed = _with_status(failure)
+            notes.append(f"/version: {failure.reason}")
+        try:
+            models = self._models(await self._fetch.optional("/v1/models"))
+        except Failure as failure:
+            if unauthorised(failure):
+                self._refusal, models = failure, ()
+            else:
+                failed = _with_status(failure)
+                notes.append(f"/v1/models: {failure.reason}")
+        self._identity = Facts("vllm", version=version, models=models, notes=tuple(notes))
+        return failed
 
     def _models(self, listing: Answer | None) -> tuple[ModelReading, ...]:
         if listing is None:
@@ -132,3 +140,10 @@ class Vllm:
         if not sleeping:
             return facts
         return replace(facts, sleeping=True, models=tuple(replace(m, state=ModelState.SLEEPING) for m in facts.models))
+
+
+def _with_status(failure: Failure) -> Failure:
+    """``failure`` of one page; raised where the server didn't answer at all."""
+    if failure.status is None:
+        raise failure
+    return failure

@@ -19,14 +19,15 @@ from quarterdeck.model.reading import Outcome
 from quarterdeck.wire import body as json_body
 from quarterdeck.wire.failure import Failure, explain, is_expired
 from quarterdeck.wire.keys import Key
+from quarterdeck.wire.redaction import SHORTEST_SECRET, Redactor
 from quarterdeck.wire.tls import context_for, expiry_of, plain_context
 from quarterdeck.wire.transport import StreamTransport
 
 MOST_BYTES = 8 * 2**20
-_REDACTED = "[key]"
-_SHORTEST_SECRET = 4
 _INFLATE = {"gzip": 31, "x-gzip": 31, "deflate": 47}
+_LONGEST_SAID = 4096
 _PLAIN_TLS = Tls()
+Clean = Callable[[str], str]
 for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy"):
     # Their debug logs hold the headers of answers, in which a server may echo a key.
     logging.getLogger(_name).disabled = True
@@ -70,6 +71,7 @@ class Fetch:
         """Seconds the first answer since ``begin`` took, by its headers."""
         self._answered = False
         self._key = Key(target.auth) if target.auth else None
+        self._redactor: Redactor | None = None
         self._client: httpx.AsyncClient | None = None
         self._requests: dict[str, httpx.Request] = {}
 
@@ -85,14 +87,22 @@ class Fetch:
 
     def redacted(self, text: str) -> str:
         """``text`` without this endpoint's key."""
+        redactor = self._redaction()
+        return redactor.text(text) if redactor else text
+
+    def _redaction(self) -> Redactor | None:
         secret = self.secret
-        return text.replace(secret, _REDACTED) if secret and secret in text else text
+        if not secret:
+            return None
+        if self._redactor is None or self._redactor.secret != secret:
+            self._redactor = Redactor(secret)
+        return self._redactor
 
     @property
     def secret(self) -> str:
         """What no text from the server may carry on; "" where there is no key, or one too short to be told from a word."""
         value = self._key.value if self._key is not None else None
-        return value if value and len(value) >= _SHORTEST_SECRET else ""
+        return value if value and len(value) >= SHORTEST_SECRET else ""
 
     async def close(self) -> None:
         """Close every connection."""
@@ -162,16 +172,16 @@ class Fetch:
             self._answered = True
             if self.first_answer_s is None:
                 self.first_answer_s = time.perf_counter() - started
-            body = await _bounded(response, most)
+            body = await _bounded(response, most, self.redacted)
         finally:
             await response.aclose()
         self.middle = (asked_at + self._monotonic()) / 2
-        secret = self.secret.encode()
-        if secret and secret in body:  # a debugging proxy echoes it; it must not get to a screen or file
-            body = body.replace(secret, _REDACTED.encode())
+        if (
+            redactor := self._redaction()
+        ) is not None:  # a debugging proxy echoes it; it must not get to a screen or file
+            body = redactor.body(body)
         if not response.is_success:
-            refusal = _refusal(response, body)
-            raise Failure(refusal.outcome, self.redacted(refusal.reason), status=refusal.status)
+            raise _refusal(response, body, self.redacted)
         return Answer(response.status_code, response.headers, body)
 
     @property
@@ -193,15 +203,21 @@ class Fetch:
         return Failure(failure.outcome, f"TLS: certificate expired on {ended}") if ended else failure
 
 
-async def _bounded(response: httpx.Response, most: int) -> bytes:
+def _words(said: str, limit: int, clean: Clean) -> str:
+    """The server's own text for the screen: cut last, as the part of a key that a cut leaves would not be found."""
+    return printable(clean(printable(clean(said), _LONGEST_SAID)), limit)
+
+
+async def _bounded(response: httpx.Response, most: int, clean: Clean) -> bytes:
     """The body, unpacked here where a server compresses unasked: httpx would unpack a bomb before its size is known."""
     status = response.status_code
-    coding = response.headers.get("content-encoding", "").strip().lower()
+    named = response.headers.get("content-encoding", "")
+    coding = named.strip().lower()
     if coding not in ("", "identity") and coding not in _INFLATE:
-        raise Failure(Outcome.FAILED, f"the answer is packed as {printable(coding, 20)}, unasked", status=status)
+        raise Failure(Outcome.FAILED, f"the answer is packed as {_words(named, 20, clean)}, unasked", status=status)
     unpack = zlib.decompressobj(_INFLATE[coding]) if coding in _INFLATE else None
     chunks: list[bytes] = []
-    size = 0
+    size = packed = 0
     async for raw in response.aiter_raw():
         try:
             chunk = unpack.decompress(raw, most + 1 - size) if unpack is not None else raw
@@ -212,16 +228,23 @@ async def _bounded(response: httpx.Response, most: int) -> bytes:
             words = f"{most // 2**20} MiB" if most >= 2**20 else f"{most // 2**10} KiB"
             raise Failure(Outcome.FAILED, f"the answer is larger than {words}", status=status)
         chunks.append(chunk)
+        packed += len(raw)
+    if unpack is not None and packed and not unpack.eof:
+        raise Failure(Outcome.FAILED, f"the {coding} answer ends half-way", status=status)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def _refusal(response: httpx.Response, body: bytes) -> Failure:
+def _refusal(response: httpx.Response, body: bytes, clean: Clean) -> Failure:
     """A status other than 2xx, in words; the server's own words behind it where it gives any."""
     status = response.status_code
-    said = _said(body)
+    said = _said(body, clean)
     if response.is_redirect or 300 <= status < 400:
-        where = printable(response.headers.get("location", "?").partition("?")[0].rpartition("@")[2], 80)
-        return Failure(Outcome.FAILED, f"{status}: redirects to {where}; set url to that", status=status)
+        where = clean(response.headers.get("location", "")).partition("?")[0].rpartition("@")[2]
+        return Failure(
+            Outcome.FAILED,
+            f"{status}: redirects to {_words(where, 80, clean) or 'elsewhere'}; set url to that",
+            status=status,
+        )
     if status == 401:
         return Failure(Outcome.AUTH, "401: key missing or wrong", status=status)
     if status == 403:
@@ -236,11 +259,11 @@ def _refusal(response: httpx.Response, body: bytes) -> Failure:
         502: "the proxy can't reach the server behind it",
         503: "not available",
         504: "the proxy got no answer from the server behind it",
-    }.get(status, printable(response.reason_phrase, 60) or "error")
+    }.get(status, _words(response.reason_phrase, 60, clean) or "error")
     return Failure(Outcome.FAILED, f"{status}: {words}", status=status)
 
 
-def _said(body: bytes) -> str:
+def _said(body: bytes, clean: Clean) -> str:
     """The message of an error body in any of the usual shapes: {"error": "…"}, {"error": {"message": "…"}}, {"detail": "…"}."""
     if len(body) > 65536:
         return ""
@@ -248,5 +271,5 @@ def _said(body: bytes) -> str:
     error = data.get("error")
     for candidate in (json_body.mapping(error).get("message"), error, data.get("message"), data.get("detail")):
         if isinstance(candidate, str) and candidate.strip():
-            return printable(candidate.strip(), 100)
+            return _words(candidate, 100, clean)
     return ""

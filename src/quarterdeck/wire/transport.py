@@ -34,8 +34,11 @@ class _Connection:
 
     @property
     def usable(self) -> bool:
-        """Whether another request may be sent on it."""
-        return self.protocol.our_state is h11.IDLE and not self.reader.at_eof() and not self.writer.is_closing()
+        """Whether another request may be sent on it: bytes behind an answer would be taken for the next one."""
+        # asyncio doesn't say otherwise what has come and was not read yet.
+        left_over = self.protocol.trailing_data[0] or getattr(self.reader, "_buffer", b"")
+        alive = not self.reader.at_eof() and not self.writer.is_closing()
+        return self.protocol.our_state is h11.IDLE and alive and not left_over
 
     def send(self, request: httpx.Request, body: bytes) -> None:
         """Write a request."""
