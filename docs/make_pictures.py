@@ -1,7 +1,7 @@
-"""Draws the pictures in docs/pictures: the console itself, headless, on the demo fleet or on the servers at the given URLs.
+"""Draws the pictures in docs/pictures: the console itself, headless, on the demo fleet or on that of a fleet file.
 
-uv run python docs/make_pictures.py                    demo-*.svg
-uv run python docs/make_pictures.py NAME URL [URL …]   NAME-*.svg
+uv run python docs/make_pictures.py                demo-*.svg
+uv run python docs/make_pictures.py NAME FILE      NAME-*.svg
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from quarterdeck.config.adhoc import adhoc
 from quarterdeck.config.fleet import FleetConfig
+from quarterdeck.config.load import load
 from quarterdeck.demo.fleet import start
-from quarterdeck.engine.discovery import this_host
 from quarterdeck.engine.engine import Engine
 from quarterdeck.tui.app import ConsoleApp
 
@@ -42,10 +41,10 @@ async def draw(name: str, fleet: FleetConfig) -> None:
 
 
 async def main(arguments: list[str]) -> None:
-    """The demo's pictures, or those of real servers."""
+    """The demo's pictures, or those of a fleet file."""
     FOLDER.mkdir(exist_ok=True)
     if arguments:
-        await draw(arguments[0], replace(adhoc(arguments[1:]), hosts=(this_host(),)))
+        await draw(arguments[0], load(arguments[1]).config)
         return
     demo = await start()
     try:
