@@ -91,7 +91,7 @@ TABLE: dict[str, tuple[list[Reading], tuple[State, str, float]]] = {
     "one missed answer": ([idle(8.0), silent(12.0)], (State.OK, "", 8.0)),
     "stalled": (
         [answer(10.0 + 2 * i, 500.0, running=2, waiting=10) for i in range(5)],
-        (State.STALLED, "2 running, 10 waiting, but no token for 8 s", 10.0),
+        (State.STALLED, "no token for 8 s; 2 running, 10 waiting", 10.0),
     ),
     "restarted, told by the counter": (
         [idle(8.0), answer(10.0, 3.0)],
@@ -187,12 +187,12 @@ def test_a_frozen_server_is_stalled_within_ten_seconds_of_its_last_token() -> No
     assert seen is not None
     assert seen - 120.0 <= 10.0
     assert memory.since == 120.0
-    assert memory.reason == "2 running, 3 waiting, but no token for 58 s"
+    assert memory.reason == "no token for 58 s; 2 running, 3 waiting"
 
 
 def test_a_stall_ends_with_the_next_token_or_with_the_work() -> None:
     stalled = [answer(100.0 + 2 * i, 5.0, running=1) for i in range(6)]
-    assert concluded(*stalled)[:2] == (State.STALLED, "1 running, but no token for 10 s")
+    assert concluded(*stalled)[:2] == (State.STALLED, "no token for 10 s; 1 running")
     assert concluded(*stalled, answer(112.0, 6.0, running=1))[0] is State.OK
     assert concluded(*stalled, answer(112.0, 5.0))[0] is State.OK
 
@@ -207,9 +207,9 @@ def test_one_engine_of_many_can_stall() -> None:
     def stalled(*stuck: int) -> tuple[State | None, str, float | None]:
         return concluded(*(poll(100.0 + 2 * i, stuck) for i in range(6)))
 
-    assert stalled(3) == (State.STALLED, "engine 3: 2 running, 1 waiting, but no token for 10 s", 100.0)
-    assert stalled(1, 2, 4, 5)[1] == "engines 1, 2, 4 …: 8 running, 4 waiting, but no token for 10 s"
-    assert stalled(*range(8))[1] == "16 running, 8 waiting, but no token for 10 s"
+    assert stalled(3) == (State.STALLED, "engine 3: no token for 10 s; 2 running, 1 waiting", 100.0)
+    assert stalled(1, 2, 4, 5)[1] == "engines 1, 2, 4 …: no token for 10 s; 8 running, 4 waiting"
+    assert stalled(*range(8))[1] == "no token for 10 s; 16 running, 8 waiting"
     assert stalled()[0] is State.BUSY
 
 

@@ -13,7 +13,7 @@ from fakes import GIB, endpoint_view, model
 from fleets import mixed_fleet
 from quarterdeck.model.fleet import EndpointView, FleetSnapshot, ReplicaView, State
 from quarterdeck.model.models import ModelReading, ModelState
-from quarterdeck.tui.cells import Moment, header, row_line
+from quarterdeck.tui.cells import Moment, header, row_line, says_why
 from quarterdeck.tui.columns import BY_ID, COLUMNS, PRIORITY, layout
 from quarterdeck.tui.detail import detail_lines
 from quarterdeck.tui.lines import Line
@@ -131,8 +131,42 @@ def test_where_there_are_no_numbers_a_narrow_table_says_why() -> None:
     view = endpoint_view("x", state=State.DOWN, reason="connection refused", answered=None)
     assert "connection refused" in line(view).text
     assert line(view).text.rstrip().endswith("–")
-    numbers = endpoint_view("x", state=State.STALE, reason="no answer in 2 s", running=1)
-    assert "no answer" not in line(numbers).text
+
+
+def test_where_there_are_numbers_a_narrow_table_says_why_instead_of_what_serves() -> None:
+    stale = endpoint_view("x", state=State.STALE, reason="no answer in 2 s", since=9_995.0, running=1)
+    text = line(stale, 79, wanted={"models": 20}).text
+    assert "no answer in 2 s, for 5s " not in text, "no room for both"
+    assert "no answer in 2 s" in text
+    assert "vllm" not in text
+    busy = endpoint_view("x", state=State.BUSY, reason="6 waiting", since=9_700.0, waiting=6)
+    assert "6 waiting, for 5m" in line(busy).text
+    asleep = endpoint_view("x", state=State.SLEEPING, reason="the server put its model to sleep", running=0)
+    assert "vllm" in line(asleep).text
+
+
+def test_a_reason_that_is_cut_begins_with_the_news() -> None:
+    stalled = endpoint_view("x", state=State.STALLED, reason="no token for 10 s; 2 running", since=9_990.0, running=2)
+    assert "no token for 10 s " in line(stalled).text
+    assert "running" not in line(stalled).text
+    assert says_why(stalled, layout(79, {})) is False
+    assert says_why(stalled, layout(160, {"reason": 60})) is True
+    assert says_why(endpoint_view("x", state=State.DOWN, reason="connection refused"), layout(79, {})) is True
+
+
+def test_percentiles_of_a_stalled_endpoint_are_of_before() -> None:
+    known = {"ttft_p95_s": 0.42, "itl_p95_s": 0.031, "running": 2}
+    stalled = line(endpoint_view("x", state=State.STALLED, **known), 240)
+    assert {tone_of(stalled, "420 ms"), tone_of(stalled, "31 ms")} == {"muted"}
+    assert tone_of(line(endpoint_view("x", **known), 240), "420 ms") == ""
+
+
+@pytest.mark.parametrize("width", [119, 139, 159, 199])
+def test_numbers_keep_clear_of_the_text_beside_them(width: int) -> None:
+    places = layout(width, WIDE).places
+    first = next(place for place in places if place.column.id == "trend")
+    before = places[places.index(first) - 1]
+    assert first.x - before.x - before.width == 2
 
 
 def test_a_wide_table_has_a_column_for_it() -> None:

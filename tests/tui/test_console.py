@@ -102,6 +102,18 @@ async def test_keys_typed_ahead_of_the_prompt_are_text_not_commands() -> None:
         assert "no endpoint matches the filter" in it.text
 
 
+async def test_enter_typed_ahead_of_the_prompt_ends_the_filter() -> None:
+    async with console() as it:
+        for key in ("slash", "l", "a", "b", "enter"):
+            it.app.post_message(_key(key))
+        await it.pilot.pause()
+        await it.pilot.pause()
+        assert len(it.app.screen_stack) == 1, "no page was opened"
+        assert it.selected == "ollama-lab"
+        await it.press("q")
+        assert it.app._exit, "the keys are commands again"
+
+
 async def test_keys_typed_ahead_of_the_palette_are_text() -> None:
     async with console() as it:
         for key in ("ctrl+p", "p", "a", "u"):

@@ -29,6 +29,24 @@ async def test_the_same_snapshot_repaints_nothing_but_ages() -> None:
         assert 0 < it.table.repainted_cells - before <= 8 * 5
 
 
+async def test_a_snapshot_in_which_only_the_clock_differs_is_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with console() as it:
+        drawn: list[object] = []
+        monkeypatch.setattr(it.table, "show", drawn.append)
+        await it.show(replace(it.engine.newest, at=10_000.5))
+        assert not drawn
+        it.clock.advance(1.0)
+        await it.show(replace(it.engine.newest, at=10_001.0))
+        assert len(drawn) == 1, "ages"
+
+
+async def test_ages_cost_no_sorting(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with console() as it:
+        monkeypatch.setattr(it.table, "rearrange", lambda: pytest.fail("nothing moved"))
+        it.clock.advance(1.0)
+        await it.show(replace(it.engine.newest, at=10_001.0))
+
+
 async def test_one_number_repaints_one_cell() -> None:
     async with console() as it:
         before = it.table.repainted_cells
@@ -107,6 +125,16 @@ async def test_the_selected_endpoint_is_shown_under_the_table_where_there_is_roo
         assert "Is the server running" in it.text
         await it.press("j")
         assert "a hung engine needs a restart" in it.text
+        assert "more lines" not in it.text
+
+
+async def test_a_page_that_does_not_fit_under_the_table_says_how_much_more_there_is() -> None:
+    fleet = mixed_fleet()
+    async with console(replace(fleet, endpoints=fleet.endpoints[:1]), size=(120, 30)) as it:
+        lines = it.text.splitlines()
+        more = next(place for place, line in enumerate(lines) if "more lines; Enter shows them" in line)
+        assert not lines[more + 1].strip()
+        assert "hosts and GPUs" in lines[more + 2]
 
 
 # ---- what servers say

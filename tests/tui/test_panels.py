@@ -110,6 +110,17 @@ def test_a_host_that_was_never_read_is_waited_for() -> None:
     assert "waiting for the first answer" in text_of(host_lines((HostView("new", "local"),), 80, 1))
 
 
+def test_a_host_that_cannot_be_read_again_is_dated_and_grey() -> None:
+    gone = host_view("h", gpu(0), reason="connection refused", at=9_960.0, cpu=None, memory_used_bytes=None)
+    title, line = host_lines((gone,), 120, 9, 10_000.0)[1:]
+    assert "connection refused; last read 40s ago" in title.text
+    assert "of 128 GiB" not in title.text
+    assert {run.tone for run in line.runs} <= {"muted", "faint"}
+    assert "connection refused; last read 40s ago" in host_lines((gone,), 120, 1, 10_000.0)[0].text
+    partly = replace(gone, at=9_999.0)
+    assert "last read" not in text_of(host_lines((partly,), 120, 9, 10_000.0))
+
+
 def test_the_table_comes_first() -> None:
     assert strip_height(HOSTS, rows=8, height=35) == roomy_height(HOSTS)
     assert strip_height(HOSTS, rows=200, height=35) == compact_height(HOSTS)
@@ -147,6 +158,15 @@ def test_paused_filter_notice_and_hints() -> None:
     noticed = status_line(hinted._replace(notice="60 s is the longest interval"), 120).text
     assert "60 s is the longest interval" in noticed
     assert "? help" not in noticed
+
+
+def test_what_is_wrong_with_the_selected_endpoint_leaves_room_for_help() -> None:
+    troubled = status(about="qwen: no token for 10 s; 26 running, 60 waiting", hints=(("?", "help"), ("q", "quit")))
+    assert "qwen: no token for 10" in status_line(troubled, 80).text
+    assert "? help" in status_line(troubled, 80).text
+    assert "every 2 s" not in status_line(troubled, 80).text
+    assert "PAUSED" in status_line(troubled._replace(paused=True), 80).text
+    assert "3/8 well  qwen: no token for 10" in status_line(troubled, 40).text
 
 
 def test_before_anything_is_known() -> None:

@@ -114,6 +114,10 @@ def test_wide_characters_are_never_split() -> None:
     assert changed_ranges(narrow, old) == [(1, 3)]
 
 
+def test_a_zero_width_character_does_not_hide_a_wide_one() -> None:
+    assert [text for text, _ in cells_of(Strip([Segment("x\u0301漢")]))] == ["x\u0301", "漢", ""]
+
+
 def test_an_update_beyond_the_screen_is_harmless() -> None:
     diff = ScreenDiff()
     update = LayoutUpdate([[Strip([Segment("x" * 40)])]] * 9, Region(0, 0, 40, 9))

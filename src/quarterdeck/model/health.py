@@ -199,7 +199,7 @@ def _of_facts(memory: Memory, at: float, facts: Facts, limits: Limits) -> tuple[
     stalled = [e for e in facts.engines if at - memory.moved_at.get(e.label, at) >= limits.stalled_after]
     if stalled:
         moved = min(memory.moved_at[engine.label] for engine in stalled)
-        return State.STALLED, f"{_work(stalled, facts)}, but no token for {at - moved:.0f} s", moved
+        return State.STALLED, f"{_which(stalled, facts)}no token for {at - moved:.0f} s; {_work(stalled)}", moved
     if memory.restarted_at is not None and at - memory.restarted_at < limits.restarted_for:
         return State.RESTARTED, "its counters began again", memory.restarted_at
     busy = _is_busy(memory, facts, limits)
@@ -227,12 +227,16 @@ def _is_busy(memory: Memory, facts: Facts, limits: Limits) -> str:
     return f"KV cache {fullest:.0%} full" if fullest >= limit else ""
 
 
-def _work(stalled: list[EngineReading], facts: Facts) -> str:
-    """What the stalled engines have to do, and which they are where others go on."""
+def _which(stalled: list[EngineReading], facts: Facts) -> str:
+    """Names the stalled engines where others go on."""
+    if len(stalled) == len(facts.engines):
+        return ""
+    names = ", ".join(engine.label for engine in stalled[:3]) + (" …" if len(stalled) > 3 else "")
+    return f"engine{'s' if len(stalled) > 1 else ''} {names}: "
+
+
+def _work(stalled: list[EngineReading]) -> str:
+    """What the stalled engines have to do."""
     running = sum(engine.running or 0 for engine in stalled)
     waiting = sum(engine.waiting or 0 for engine in stalled)
-    work = f"{running} running, {waiting} waiting" if waiting else f"{running} running"
-    if len(stalled) == len(facts.engines):
-        return work
-    names = ", ".join(engine.label for engine in stalled[:3]) + (" …" if len(stalled) > 3 else "")
-    return f"engine{'s' if len(stalled) > 1 else ''} {names}: {work}"
+    return f"{running} running, {waiting} waiting" if waiting else f"{running} running"

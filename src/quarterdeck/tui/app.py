@@ -21,7 +21,7 @@ from quarterdeck.errors import QuarterdeckError
 from quarterdeck.model.fleet import EMPTY_FLEET, EndpointView, FleetSnapshot, HostView
 from quarterdeck.tui import themes
 from quarterdeck.tui.commands import next_interval
-from quarterdeck.tui.contract import EngineLike, Frame, MakeEngine, Notice, Prepare, TakesText
+from quarterdeck.tui.contract import EngineLike, Frame, MakeEngine, Notice, Prepare, TakesText, same_fleet
 from quarterdeck.tui.screens.base import ConsoleScreen
 from quarterdeck.tui.screens.fleet import FleetScreen
 from quarterdeck.tui.signals import terminal_is_gone
@@ -42,7 +42,7 @@ class ConsoleApp(TerminalApp):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "end", "Quit", show=False, priority=True)]
 
     fleet: var[FleetSnapshot] = var(EMPTY_FLEET, init=False)
-    """The newest snapshot. Compared by identity; the screen on top draws it."""
+    """The newest snapshot; the screen on top draws it. What it holds is compared by identity, see `EngineLike.snapshot`."""
 
     def __init__(
         self,
@@ -94,7 +94,8 @@ class ConsoleApp(TerminalApp):
         await engine.start()
         if self._on_started is not None:
             self._on_started()
-        self.tick()
+        self.fleet = engine.snapshot()
+        self.redraw()
         if self._prepare is None:
             return
         try:
@@ -132,7 +133,7 @@ class ConsoleApp(TerminalApp):
             self._notice = ("", 0.0)
             self._drawn = None
         now = math.floor(self._clock.monotonic())
-        if self._drawn is None or self._drawn[1] != now or self._drawn[0] is not self.fleet:
+        if self._drawn is None or self._drawn[1] != now or not same_fleet(self._drawn[0], self.fleet):
             self.redraw()
 
     def redraw(self) -> None:

@@ -9,7 +9,7 @@ from quarterdeck.format import DASH, age, count, duration, percent, printable, r
 from quarterdeck.model.fleet import EndpointView, ReplicaView, State
 from quarterdeck.model.models import ModelReading, ModelState
 from quarterdeck.tui.columns import MARKER, Layout, Place
-from quarterdeck.tui.lines import ACCENT, FAINT, MUTED, PLAIN, STRONG, WARN, Line, Run, cut, fit
+from quarterdeck.tui.lines import ACCENT, FAINT, MUTED, PLAIN, STRONG, WARN, Line, Run, cell_width, cut, fit
 from quarterdeck.tui.rows import Order, Row, engine_text, has_parts, models_text
 from quarterdeck.tui.states import look, model_look
 
@@ -73,13 +73,14 @@ def _endpoint_runs(view: EndpointView, layout: Layout, moment: Moment) -> list[R
     runs: list[Run] = []
     x = MARKER
     spanned = _reason_span(view, layout)
+    lasting = None if layout.has("since") else moment.now
     for shown in layout.places:
         place = shown
         if spanned and spanned.x < place.x < spanned.x + spanned.width:
             continue
         if spanned and place.x == spanned.x:
             place = spanned
-            cell = [Run(fit(reason_text(view), place.width), _reason_tone(view))]
+            cell = _reason_runs(view, place.width, lasting)
         else:
             cell = _endpoint_cell(place, view, layout, moment)
         runs += _placed(x, place.x, *cell)
@@ -93,15 +94,19 @@ def _placed(x: int, at: int, *cell: Run) -> tuple[Run, ...]:
 
 
 def _reason_span(view: EndpointView, layout: Layout) -> Place | None:
-    """The places that the reason takes when there are no numbers to show in them and no column has room for it."""
-    if layout.has("reason") or view.state is State.OK or not reason_text(view):
+    """The places that the reason takes where no column has room for it: those of unknown numbers, or what serves what."""
+    reason = reason_text(view)
+    if layout.has("reason") or view.state is State.OK or not reason:
         return None
-    if any(place.column.id == "trend" and len(reason_text(view)) <= place.width for place in layout.places):
+    if any(place.column.id == "trend" and cell_width(reason) <= place.width for place in layout.places):
         return None
     numbers = (view.running, view.waiting, view.generation_tps, view.kv_used, view.vram_bytes)
-    if any(value is not None for value in numbers):
+    if all(value is None for value in numbers):
+        free = {"running", "waiting", "tps", "memory"} | (set() if view.models else {"models"})
+    elif layout.has("trend") or view.state in (None, State.SLEEPING):
         return None
-    free = {"running", "waiting", "tps", "memory"} | (set() if view.models else {"models"})
+    else:
+        free = {"engine", "models"}
     places = [place for place in layout.places if place.column.id in free]
     if not places:
         return None
@@ -109,11 +114,32 @@ def _reason_span(view: EndpointView, layout: Layout) -> Place | None:
     return Place(first.column, first.x, last.x + last.width - first.x)
 
 
+def _reason_runs(view: EndpointView, width: int, now: float | None = None) -> list[Run]:
+    """The reason, cut after its first clause where it is cut at all; with ``now``, for how long, if there is room for it."""
+    text = reason_text(view)
+    news = text.split("; ")[0]
+    if cell_width(text) > width and cell_width(news) <= width < cell_width(news) + 4:
+        text = news
+    shown = Run(fit(text, width), _reason_tone(view))
+    if now is None or view.since is None or view.state is State.STALLED:  # whose reason has a time in it
+        return [shown]
+    lasting = f", for {age(now - view.since)}"
+    room = width - cell_width(text)
+    return [Run(text, shown.tone), Run(fit(lasting, room), MUTED)] if len(lasting) <= room else [shown]
+
+
+def says_why(view: EndpointView, layout: Layout) -> bool:
+    """Whether the row of an endpoint has its whole reason in it."""
+    trend = (place for place in layout.places if place.column.id == "trend" and _in_trouble(view))
+    place = _reason_span(view, layout) or next(trend, None)
+    return layout.has("reason") or (place is not None and cell_width(reason_text(view)) <= place.width)
+
+
 def _endpoint_cell(place: Place, view: EndpointView, layout: Layout, moment: Moment) -> list[Run]:
     if place.column.id == "state":
         return state_runs(view, place.width)
     if place.column.id == "trend" and not layout.has("reason") and _in_trouble(view) and not _reason_span(view, layout):
-        return [Run(fit(reason_text(view), place.width), _reason_tone(view))]
+        return _reason_runs(view, place.width)
     text, tone = _CELLS[place.column.id](view, place.width, moment.now)
     if not text:
         text, tone = DASH, FAINT
@@ -121,6 +147,8 @@ def _endpoint_cell(place: Place, view: EndpointView, layout: Layout, moment: Mom
         tone = FAINT
     elif view.state is not None and not view.state.answers and tone in (PLAIN, WARN, "bar-used"):
         tone = MUTED
+    elif view.state is State.STALLED and place.column.id in ("ttft", "itl"):
+        tone = MUTED  # of tokens that came before
     return [Run(fit(text, place.width, right=place.column.right), tone)]
 
 

@@ -29,8 +29,17 @@ COLUMNS = (
     Column("waiting", "wait", 5, "Requests in the queue.", right=True),
     Column("tps", "tok/s", 6, "Generated tokens a second, over all requests.", right=True),
     Column("prompt", "prompt/s", 8, "Prompt tokens a second.", right=True, from_width=150),
-    Column("ttft", "TTFT p95", 8, "Time to the first token: 95 % are faster.", right=True, from_width=140),
-    Column("itl", "ITL p95", 7, "Time between two tokens: 95 % are faster.", right=True, from_width=145),
+    Column(
+        "ttft",
+        "TTFT p95",
+        8,
+        "Time to the first token in the last minute: 95 % are faster.",
+        right=True,
+        from_width=140,
+    ),
+    Column(
+        "itl", "ITL p95", 7, "Time between two tokens in the last minute: 95 % are faster.", right=True, from_width=145
+    ),
     Column("memory", "KV/VRAM", 8, "KV cache in use (%), or GPU memory of the loaded models.", right=True),
     Column("latency", "answer", 6, "How long the last poll took to answer.", right=True, from_width=210),
     Column("age", "age", 4, "How old the numbers are.", right=True),
@@ -42,6 +51,9 @@ COLUMNS = (
 )
 """In the order in which they are shown."""
 
+FIRST_TEXT = "trend"
+"""The first column of text after the numbers: one cell more keeps it apart from them where columns stand close."""
+_APART = 1
 BY_ID = {column.id: column for column in COLUMNS}
 
 PRIORITY = (
@@ -120,10 +132,11 @@ def layout(width: int, wanted: dict[str, int]) -> Layout:
         column = BY_ID[name]
         if width < column.from_width:
             continue
-        if column.width + gap > room:
+        needed = column.width + gap + (_APART if name == FIRST_TEXT and gap < 2 else 0)
+        if needed > room:
             break
         widths[name] = column.width
-        room -= column.width + gap
+        room -= needed
     for name, longest in GROWTH:
         if name in widths:
             more = min(room, max(0, min(wanted.get(name, 0), longest) - widths[name]))
@@ -137,6 +150,7 @@ def _placed(widths: dict[str, int], gap: int) -> tuple[Place, ...]:
     x = MARKER
     for column in COLUMNS:
         if column.id in widths:
+            x += _APART if column.id == FIRST_TEXT and gap < 2 else 0
             places.append(Place(column, x, widths[column.id]))
             x += widths[column.id] + gap
     return tuple(places)

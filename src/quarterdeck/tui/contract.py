@@ -31,7 +31,7 @@ class EngineLike(Protocol):
         ...
 
     def snapshot(self) -> FleetSnapshot:
-        """The newest snapshot; the same object as last time if nothing changed."""
+        """What is known now. ``endpoints`` and ``hosts`` are the same tuples as last time if nothing changed in them."""
         ...
 
     def add(self, endpoints: tuple[EndpointSpec, ...], hosts: tuple[HostSpec, ...] = ()) -> None:
@@ -71,6 +71,11 @@ class Frame(NamedTuple):
     fleet: FleetSnapshot
     now: float
     unix: float
+
+
+def same_fleet(one: FleetSnapshot, other: FleetSnapshot) -> bool:
+    """Whether nothing but the clock differs between two snapshots."""
+    return one.endpoints is other.endpoints and one.hosts is other.hosts
 
 
 @runtime_checkable

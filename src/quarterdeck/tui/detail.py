@@ -104,13 +104,14 @@ def _worded(label: str, text: str, width: int, tone: str = PLAIN) -> list[Line]:
 def _numbers(view: EndpointView, width: int) -> list[Line]:
     old = MUTED if view.state is not None and not view.state.answers else STRONG
     waiting = WARN if view.waiting and old == STRONG else old
+    before = MUTED if view.state is State.STALLED else old
     cells = [
         ("running", count(view.running), old),
         ("waiting", count(view.waiting), waiting),
         ("tok/s", rate(view.generation_tps), old),
         ("prompt tok/s", rate(view.prompt_tps), old),
-        ("TTFT p95", duration(view.ttft_p95_s), old),
-        ("ITL p95", duration(view.itl_p95_s), old),
+        ("TTFT p95", duration(view.ttft_p95_s), before),
+        ("ITL p95", duration(view.itl_p95_s), before),
     ]
     columns = 3 if width >= 80 else 2 if width >= 50 else 1
     lines = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from quarterdeck.format import DASH, percent, printable, size, spark
+from quarterdeck.format import DASH, age, percent, printable, size, spark
 from quarterdeck.model.fleet import GpuView, HostView
 from quarterdeck.tui.bars import bar
 from quarterdeck.tui.lines import (
@@ -25,6 +25,8 @@ from quarterdeck.tui.lines import (
 
 LONGEST_NAME = 18
 HOT_C = 85.0
+OLD_S = 5.0
+"""What could not be read again for so long is dated."""
 
 
 def compact_height(hosts: Sequence[HostView]) -> int:
@@ -37,16 +39,16 @@ def roomy_height(hosts: Sequence[HostView]) -> int:
     return 1 + sum(1 + len(host.gpus) for host in hosts) if hosts else 0
 
 
-def host_lines(hosts: Sequence[HostView], width: int, height: int) -> list[Line]:
-    """The hosts in at most ``height`` lines of ``width`` cells."""
+def host_lines(hosts: Sequence[HostView], width: int, height: int, now: float = 0.0) -> list[Line]:
+    """The hosts in at most ``height`` lines of ``width`` cells; ``now`` dates what could not be read again."""
     if height <= 0 or not hosts:
         return []
     if height >= roomy_height(hosts) and width >= 60:
-        return _roomy(hosts, width)
+        return _roomy(hosts, width, now)
     name_width = _name_width(hosts)
     shown = hosts if len(hosts) <= height else hosts[: height - 1]
     show = _level(hosts, width - name_width - 9 - _MACHINE_WIDTH)
-    lines = [_compact(host, name_width, width, show) for host in shown]
+    lines = [_compact(host, name_width, width, show, now) for host in shown]
     if len(shown) < len(hosts):
         lines.append(Line(cut((Run(f"   … {len(hosts) - len(shown)} more hosts", MUTED),), width)))
     return lines
@@ -61,18 +63,25 @@ def _name_width(hosts: Sequence[HostView]) -> int:
 _MACHINE_WIDTH = 20
 
 
-def _compact(host: HostView, name_width: int, width: int, show: Level) -> Line:
+def _compact(host: HostView, name_width: int, width: int, show: Level, now: float) -> Line:
     left = [Run("   " + fit(printable(host.name, 60), name_width) + "  ", STRONG)]
-    if host.gpus:
+    if host.gpus and not _is_old(host, now):
         left.append(Run("GPU ", FAINT))
         for place, gpu in enumerate(host.gpus):
             left += [Run(show.gap if place else ""), *show.runs(gpu)]
     else:
-        left.append(Run(_why_no_gpu(host), MUTED))
+        left.append(Run(_why_no_gpu(host, now), MUTED))
     return Line(spread(cut(left, width), _machine(host), width))
 
 
-def _why_no_gpu(host: HostView) -> str:
+def _is_old(host: HostView, now: float) -> bool:
+    """Whether what is known of a host's GPUs is what they were when it was last read."""
+    return bool(host.reason) and host.at is not None and now - host.at > OLD_S
+
+
+def _why_no_gpu(host: HostView, now: float) -> str:
+    if host.at is not None and _is_old(host, now):
+        return f"{printable(host.reason, 160)}; last read {age(now - host.at)} ago"
     return printable(host.reason, 160) or ("no GPU" if host.at is not None else "waiting for the first answer")
 
 
@@ -176,25 +185,30 @@ def _level(hosts: Sequence[HostView], room: int) -> Level:
 # ---- one line a GPU -----------------------------------------------------------------------------------------------
 
 
-def _roomy(hosts: Sequence[HostView], width: int) -> list[Line]:
+def _roomy(hosts: Sequence[HostView], width: int, now: float) -> list[Line]:
     bars = min(28, max(6, (width - 74) // 3))
     names = max((cell_width(_gpu_name(gpu)) for host in hosts for gpu in host.gpus), default=0)
     lines = [Line((Run("   hosts and GPUs", MUTED),), "head")]
     for host in hosts:
-        lines.append(_host_title(host, width))
-        lines += [_gpu_line(gpu, min(names, 28), bars, width) for gpu in host.gpus]
+        lines.append(_host_title(host, width, now))
+        gpus = [_gpu_line(gpu, min(names, 28), bars, width) for gpu in host.gpus]
+        lines += [_greyed(line) for line in gpus] if _is_old(host, now) else gpus
     return lines
 
 
-def _host_title(host: HostView, width: int) -> Line:
+def _greyed(line: Line) -> Line:
+    return Line(tuple(Run(run.text, FAINT if run.tone == FAINT else MUTED) for run in line.runs), line.ground)
+
+
+def _host_title(host: HostView, width: int, now: float) -> Line:
     left = [Run("   " + printable(host.name, 40), STRONG)]
     if not host.gpus or host.reason:
-        left.append(Run(f"  {_why_no_gpu(host)}", MUTED))
+        left.append(Run(f"  {_why_no_gpu(host, now)}", MUTED))
     right: list[Run] = []
     if width >= 100 and any(value is not None for value in host.gpu_history):
         right += [Run(spark(host.gpu_history, 24, top=1.0), "bar-used"), Run("   ")]
     right += _machine(host)
-    if width >= 100 and host.memory_total_bytes is not None:
+    if width >= 100 and host.memory_used_bytes is not None and host.memory_total_bytes is not None:
         right.append(Run(fit(f"of {size(host.memory_total_bytes)} ", 12), FAINT))
     return Line(spread(cut(left, width), right, width))
 

@@ -100,6 +100,14 @@ def beside(left: Sequence[Line], right: Sequence[Line], width: int) -> list[Line
     return lines
 
 
+def shortened(lines: Sequence[Line], height: int, how: str) -> Sequence[Line]:
+    """``lines``, or in ``height`` lines their beginning and how many more there are; ``how`` tells where to see them."""
+    if len(lines) <= height:
+        return lines
+    more = len(lines) - height + 1
+    return [*lines[: height - 1], Line((Run(f"  … {more} more lines; {how}", MUTED),))]
+
+
 def wrap(text: str, width: int) -> list[str]:
     """``text`` broken at spaces into lines of at most ``width`` cells; as it is where it fits."""
     if cell_len(text) <= width:

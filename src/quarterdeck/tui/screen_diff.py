@@ -91,7 +91,7 @@ def cells_of(strip: Strip) -> list[Cell]:
     for text, style, control in strip:
         if control:
             continue
-        if text.isascii() or cell_len(text) == len(text):
+        if text.isascii() or all(cell_len(character) == 1 for character in text):
             cells += [(character, style) for character in text]
             continue
         for character in text:

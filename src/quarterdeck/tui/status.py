@@ -12,6 +12,8 @@ from quarterdeck.tui.lines import ACCENT, FAINT, MUTED, PLAIN, STRONG, TITLE, WA
 from quarterdeck.tui.states import LOOKS
 
 BRAND_FROM_WIDTH = 100
+SMALL_WIDTH = 60
+"""Narrower than this, what is wrong with the selected endpoint takes the place of counts and hints."""
 _CALM = (State.OK, State.SLEEPING)
 
 
@@ -37,12 +39,16 @@ def status_line(status: Status, width: int) -> Line:
     """One line of ``width`` cells; what matters least is dropped first."""
     brand = [Run("Quarterdeck", TITLE), Run("  ")] if width >= BRAND_FROM_WIDTH else []
     runs: list[Run] = [Run(" "), *brand, *_wellness(status, width // 2)]
-    for part in () if status.notice else (_pace(status), _filter(status)):
+    about = _about(status)
+    room = width - (0 if status.notice or width < SMALL_WIDTH else _first_hint(status))
+    pace = _pace(status)
+    if about and not status.paused and width_of([*runs, *pace, *about]) + 4 > room:
+        pace = []
+    for part in () if status.notice else (pace, _filter(status)):
         if part and width_of(runs) + width_of(part) + 2 <= width:
             runs += [Run("  "), *part]
-    about = _about(status)
-    if about and width - width_of(runs) > 20:
-        runs += [Run("  "), *about]
+    if about and room - width_of(runs) > 20:
+        runs += [Run("  "), *cut(about, room - width_of(runs) - 2)]
     return Line(spread(cut(runs, width), _hints(status, width - width_of(runs) - 3), width), "head")
 
 
@@ -63,7 +69,7 @@ def _wellness(status: Status, room: int) -> list[Run]:
 
     well = sum(is_well(view) for view in fleet.endpoints)
     runs = [Run(f"{well}/{total}", STRONG), Run(" well", PLAIN if well == total else MUTED)]
-    if status.notice:
+    if status.notice or (status.about and room < SMALL_WIDTH // 2):
         return runs
     counts = Counter(view.state for view in fleet.endpoints)
     troubles = [(seen, counts[state]) for state, seen in LOOKS.items() if counts[state] and state not in _CALM]
@@ -92,6 +98,11 @@ def _about(status: Status) -> list[Run]:
     if status.notice:
         return [Run(printable(status.notice, 300), ACCENT)]
     return [Run(printable(status.about, 300), PLAIN)] if status.about else []
+
+
+def _first_hint(status: Status) -> int:
+    """The cells kept for the first hint."""
+    return sum(len(text) + 1 for text in status.hints[0]) + 4 if status.hints else 0
 
 
 def _hints(status: Status, room: int) -> list[Run]:

@@ -73,7 +73,8 @@ class TerminalApp(App[None]):
         """The styles of the theme in force."""
         if self._ink is None:
             variables = self.theme_variables or self.get_css_variables()
-            self._ink = Ink(variables, no_color=self.no_color)
+            few = self.console.color_system == "standard"
+            self._ink = Ink(variables, no_color=self.no_color, few_colors=few)
         return self._ink
 
     # ---- beginning and end

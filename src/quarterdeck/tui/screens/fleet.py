@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 
-from quarterdeck.tui.cells import Moment, reason_text
+from quarterdeck.tui.cells import Moment, reason_text, says_why
 from quarterdeck.tui.commands import bindings
 from quarterdeck.tui.contract import Frame
-from quarterdeck.tui.lines import FAINT, MUTED, PLAIN, STRONG, Line, Run, cell_width, wrap
+from quarterdeck.tui.lines import FAINT, MUTED, PLAIN, STRONG, Line, Run, cell_width, shortened, wrap
 from quarterdeck.tui.rows import ORDERS
 from quarterdeck.tui.screens.base import ConsoleScreen
 from quarterdeck.tui.status import Status
@@ -44,6 +44,7 @@ class FleetScreen(ConsoleScreen):
         self._preview: LinesBlock | None = None
         self._table_height: int | str = "1fr"
         self._frame: Frame | None = None
+        self._free = 0
 
     def compose(self) -> ComposeResult:
         """Table, machines, status; a banner on top where the fleet file is wrong."""
@@ -62,12 +63,13 @@ class FleetScreen(ConsoleScreen):
         self._table.empty = empty_lines(self.console_app.welcome, self.room.width, filtered=bool(self._table.needle))
         self._table.show(frame)
         room = self.room.height - 1 - self._typing - (self._banner.size.height if self._banner else 0)
-        height = self._strip.show_hosts(frame.fleet.hosts, len(self._table.rows), room)
+        height = self._strip.show_hosts(frame.fleet.hosts, len(self._table.rows), room, frame.now)
         self._make_room(room - height - len(self._table.rows) - 2)
         self._draw_selected()
 
     def _make_room(self, free: int) -> None:
         """Give what the table leaves to the selected endpoint's page, where that is worth it."""
+        self._free = free
         wanted = free >= SMALLEST_PREVIEW and self.room.width >= PREVIEW_FROM_WIDTH and bool(self._table.rows)
         if wanted and self._preview is None:
             self._preview = LinesBlock(id="preview")
@@ -87,7 +89,8 @@ class FleetScreen(ConsoleScreen):
             from quarterdeck.tui.detail import detail_lines
 
             moment = Moment(self._frame.now, self._frame.unix)
-            self._preview.show(detail_lines(view, moment, max(1, self.room.width - 1)))
+            lines = detail_lines(view, moment, max(1, self.room.width - 1))
+            self._preview.show(shortened(lines, self._free - 1, "Enter shows them"))
         self._draw_status()
 
     @property
@@ -116,7 +119,9 @@ class FleetScreen(ConsoleScreen):
         from quarterdeck.model.verdict import is_well
 
         view = self._table.selected_view
-        if view is None or view.state is None or is_well(view) or self._table.layout_now.has("reason"):
+        if view is None or view.state is None or is_well(view) or (self._preview is not None and self._preview.display):
+            return ""
+        if says_why(view, self._table.layout_now):
             return ""
         return f"{view.name}: {reason_text(view)}" if view.reason else ""
 
@@ -125,7 +130,9 @@ class FleetScreen(ConsoleScreen):
     def do_open(self) -> None:
         """Open the selected endpoint."""
         view = self._table.selected_view
-        if view is None:
+        if self._typing:  # Enter was pressed before the prompt had the keys
+            self._close_prompt()
+        elif view is None:
             self.console_app.say("there is nothing to open")
         else:
             self.console_app.open_endpoint(view.name)

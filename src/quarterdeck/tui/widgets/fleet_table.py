@@ -57,8 +57,8 @@ class FleetTable(LinesView):
         return sum(row.part is None for row in self.rows)
 
     def show(self, frame: Frame) -> None:
-        """Show a snapshot; where it is the one already shown, only ages can change."""
-        same = frame.fleet is self._frame.fleet
+        """Show a snapshot; where its endpoints are those already shown, only ages can change."""
+        same = frame.fleet.endpoints is self._frame.fleet.endpoints
         self._frame = frame
         if not same:
             self.rearrange()

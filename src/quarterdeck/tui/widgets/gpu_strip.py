@@ -32,11 +32,11 @@ class GpuStrip(LinesBlock):
         super().__init__(id="hosts", height=0)
         self._height = 0
 
-    def show_hosts(self, hosts: Sequence[HostView], rows: int, room: int) -> int:
+    def show_hosts(self, hosts: Sequence[HostView], rows: int, room: int, now: float) -> int:
         """Show the hosts in what a table of ``rows`` rows leaves of ``room`` lines; how many lines that takes."""
         height = strip_height(hosts, rows, room)
         if height != self._height:
             self._height = height
             self.styles.height = height
-        self.show(host_lines(hosts, self.full_width, height))
+        self.show(host_lines(hosts, self.full_width, height, now))
         return height

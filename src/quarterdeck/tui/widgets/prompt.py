@@ -35,6 +35,7 @@ class FilterPrompt(Input):
             self._early += text
 
     def on_mount(self) -> None:
-        """From now on the keys come here."""
-        self.screen.set_focus(self)
+        """From now on the keys come here, unless all is typed already."""
+        if self.display:
+            self.screen.set_focus(self)
         self.insert_text_at_cursor(self._early)
