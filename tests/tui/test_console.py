@@ -155,6 +155,30 @@ async def test_the_selection_stays_on_its_endpoint() -> None:
         assert it.selected not in ("", "qwen-prod"), "it is gone: a neighbour is selected"
 
 
+async def test_until_somebody_chooses_the_gravest_is_selected() -> None:
+    async with console(many(100)) as it:
+        assert it.selected == it.table.rows[0].view.name
+        fleet = it.engine.snapshot()
+        *others, last = fleet.endpoints
+        broken = replace(last, state=State.DOWN, reason="connection refused")
+        await it.show(replace(fleet, endpoints=(*others, broken)))
+        assert it.selected == it.table.rows[0].view.name
+        assert it.table.rows[0].view.state is State.DOWN
+
+
+async def test_a_second_enter_does_not_close_what_is_under_the_palette() -> None:
+    async with console() as it:
+        await it.press("colon")
+        palette = it.app.screen
+        assert isinstance(palette, PaletteScreen)
+        palette._choose()
+        palette._choose()
+        palette.action_close()
+        await it.pilot.pause()
+        assert not isinstance(it.app.screen, PaletteScreen)
+        assert it.app.is_running
+
+
 async def test_pause_and_refresh() -> None:  # key: pause # key: refresh
     async with console() as it:
         await it.press("p")

@@ -245,7 +245,7 @@ def test_a_wide_page_has_two_columns() -> None:
 
 def test_a_history_of_gaps_draws_no_chart() -> None:
     view = endpoint_view("x", tps_history=(None,) * 40)
-    assert "one column a poll" not in text_of(detail_lines(view, NOW, 80))
+    assert "one column each" not in text_of(detail_lines(view, NOW, 80))
     older = endpoint_view("x", tps_history=(9.0, *(None,) * 200))
     assert "0" in text_of(detail_lines(older, NOW, 80))
 

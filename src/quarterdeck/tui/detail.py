@@ -142,8 +142,8 @@ def _history(view: EndpointView, width: int) -> list[Line]:
     room = min(120, width - 14)
     if not known or room < 10:
         return []
-    seconds = view.interval * min(len(view.tps_history), room)
-    lines = heading("tok/s", f"the last {age(seconds)}, one column a poll, {view.interval:g} s each")
+    shown = min(len(view.tps_history), room)
+    lines = heading("tok/s", f"at the last {shown} polls, one column each; now every {view.interval:g} s")
     drawn = chart(view.tps_history, room, CHART_HEIGHT)
     top = max((value for value in view.tps_history[-room:] if value is not None), default=0.0)
     for place, text in enumerate(drawn):

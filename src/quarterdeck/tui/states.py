@@ -63,7 +63,7 @@ LOOKS: dict[State, Look] = {
         "▲",
         "BUSY",
         "state-busy",
-        "Requests wait, or the KV cache is nearly full.",
+        "Requests wait, the KV cache is nearly full, or it turns requests away (429).",
         "It works at its limit; send requests elsewhere or add a replica.",
     ),
     State.SLEEPING: Look("◌", "SLEEPING", "state-sleeping", "Put to sleep on purpose; it wakes on demand."),

@@ -15,7 +15,7 @@ from quarterdeck.tui.widgets.lines_view import LinesView
 
 
 class FleetTable(LinesView):
-    """One row an endpoint, under a line of titles. The selection stays on its endpoint wherever that moves."""
+    """One row an endpoint, under a line of titles. What was selected stays selected wherever it moves."""
 
     class Opened(Message):
         """An endpoint was double-clicked."""
@@ -85,17 +85,17 @@ class FleetTable(LinesView):
         return max(0, self.full_width - 1)
 
     def _find_selected(self) -> None:
-        if not self.rows:
+        if not self.rows or self.selected is None:  # until somebody chooses, it is the first: the gravest is on top
             self._at = 0
             return
         for place, row in enumerate(self.rows):
             if row.key == self.selected:
                 self._at = place
                 return
-        owner = self.selected[0] if self.selected else None
+        owner = self.selected[0]
         at_owner = next((place for place, row in enumerate(self.rows) if row.key == (owner, "")), None)
         self._at = at_owner if at_owner is not None else min(self._at, len(self.rows) - 1)
-        if owner is None or at_owner is not None:
+        if at_owner is not None:
             self.selected = self.rows[self._at].key
 
     # ---- moving and folding
