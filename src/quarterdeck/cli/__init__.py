@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # typing itself would be a third of what --version costs
     from typing import TextIO
 
 INTERRUPTED = 130
+_UNTIL_STARTED = ("console", "check")
 CANT_WRITE = 3
 """A full disk under stdout, say. Of `check` it means unknown, as it must."""
 
@@ -79,6 +80,10 @@ def _run(argv: list[str]) -> int:
     from quarterdeck.cli.parser import parse
 
     arguments = parse(argv)
+    if arguments.command in _UNTIL_STARTED:
+        import gc
+
+        gc.disable()  # imports make many objects and no garbage; the console turns it on behind its first frame
     code: int = import_module(f"quarterdeck.cli.{arguments.command}").run(arguments)
     return code
 

@@ -32,10 +32,11 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--theme", metavar="NAME", help="theme of the console")
     parser.set_defaults(command="console", watch=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    _status(commands)
-    _check(commands)
-    _config(commands)
-    _demo(commands)
+    # Only the command on the line gets its options: making all of them would show in the time to the first frame.
+    _status(commands, needed="status" in argv)
+    _check(commands, needed="check" in argv)
+    _config(commands, needed="config" in argv)
+    _demo(commands, needed="demo" in argv)
     arguments = parser.parse_args(argv)
     before, after = arguments.urls_before or [], getattr(arguments, "url", None) or []
     arguments.url = before + after  # a subcommand's own would replace those given before it
@@ -62,8 +63,10 @@ def _command(commands: argparse._SubParsersAction[_Parser], name: str, text: str
     return parser
 
 
-def _status(commands: argparse._SubParsersAction[_Parser]) -> None:
+def _status(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> None:
     parser = _command(commands, "status", "Print the state of the fleet once, as text or JSON.")
+    if not needed:
+        return
     _add_fleet(parser, argparse.SUPPRESS)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON document")
@@ -80,9 +83,11 @@ def _status(commands: argparse._SubParsersAction[_Parser]) -> None:
     pace.add_argument("--fast", action="store_true", help="one sample only; rates stay unknown")
 
 
-def _check(commands: argparse._SubParsersAction[_Parser]) -> None:
+def _check(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> None:
     text = "Say in one line whether all is well. Exit code: 0 ok, 1 warning, 2 critical, 3 unknown."
     parser = _command(commands, "check", text)
+    if not needed:
+        return
     _add_fleet(parser, argparse.SUPPRESS)
     parser.add_argument(
         "--timeout",
@@ -93,8 +98,10 @@ def _check(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
 
 
-def _config(commands: argparse._SubParsersAction[_Parser]) -> None:
+def _config(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> None:
     parser = _command(commands, "config", "Check, show or begin a fleet.toml.")
+    if not needed:
+        return
     actions = parser.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
     for name, text in (
         ("check", "Say everything that is wrong with the file."),
@@ -111,8 +118,10 @@ def _config(commands: argparse._SubParsersAction[_Parser]) -> None:
             action.add_argument("file", nargs="?", default="fleet.toml", metavar="FILE", help="default: ./fleet.toml")
 
 
-def _demo(commands: argparse._SubParsersAction[_Parser]) -> None:
+def _demo(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> None:
     parser = _command(commands, "demo", "Open the console on a simulated fleet of real HTTP servers on this machine.")
+    if not needed:
+        return
     parser.add_argument("--serve", action="store_true", help="run only the servers, and print a JSON line for each")
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="another load; the same number gives the same one"
