@@ -135,7 +135,7 @@ class HostView:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FleetSnapshot:
-    """Everything known at one moment. Compared by identity: a new one is made only when something changed."""
+    """Everything known at one moment. ``endpoints`` and ``hosts`` are the same tuples as before where nothing changed."""
 
     at: float
     """Monotonic seconds: the clock of every other time in here."""
