@@ -11,10 +11,10 @@ from quarterdeck.model.fleet import (
     EMPTY_FLEET,
     EndpointView,
     FleetSnapshot,
-    GpuView,
-    HostView,
     State,
 )
+from quarterdeck.model.gpu import GpuView
+from quarterdeck.model.host import HostView
 from quarterdeck.model.models import ModelReading, ModelState
 
 GIB = 2**30

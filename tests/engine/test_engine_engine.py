@@ -13,7 +13,8 @@ from quarterdeck.config.fleet import ConsoleSettings, EndpointSpec, FleetConfig,
 from quarterdeck.engine.clock import Clock
 from quarterdeck.engine.engine import Engine
 from quarterdeck.hosts.base import HostReading
-from quarterdeck.model.fleet import Boundary, EndpointView, GpuView, State
+from quarterdeck.model.fleet import Boundary, EndpointView, State
+from quarterdeck.model.gpu import GpuView
 from quarterdeck.model.reading import EngineReading, Facts, Outcome, Reading
 from virtual_time import EPOCH, clock, in_virtual_time
 

@@ -7,7 +7,8 @@ import math
 from quarterdeck.config.fleet import EndpointSpec, HostSpec
 from quarterdeck.engine.store import Store
 from quarterdeck.hosts.base import HostReading
-from quarterdeck.model.fleet import EndpointView, FleetSnapshot, GpuView, State
+from quarterdeck.model.fleet import EndpointView, FleetSnapshot, State
+from quarterdeck.model.gpu import GpuView
 from quarterdeck.model.limits import Limits
 from quarterdeck.model.models import ModelReading, ModelState
 from quarterdeck.model.reading import EngineReading, Facts, Outcome, Reading

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pynvml
 import pytest
 
-from quarterdeck.model.fleet import GpuProcess, GpuView
+from quarterdeck.model.gpu import GpuProcess, GpuView
 
 Served = Callable[[str], bytes | None]
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quarterdeck.hosts.nvml_session import GpuTable, NvmlSession
-from quarterdeck.model.fleet import GpuProcess, GpuView
+from quarterdeck.model.gpu import GpuProcess, GpuView
 
 Healthy = Callable[[int], GpuView]
 GETTERS: dict[str, tuple[str, tuple[str, ...]]] = {

@@ -11,7 +11,7 @@ from quarterdeck.config.fleet import HostSpec
 from quarterdeck.hosts import dcgm, node, nvidia_smi
 from quarterdeck.hosts.base import HostReading
 from quarterdeck.hosts.exporter import ExporterHost
-from quarterdeck.model.fleet import GpuProcess, GpuView
+from quarterdeck.model.gpu import GpuProcess, GpuView
 from quarterdeck.wire.failure import Failure
 
 MIB = 2**20

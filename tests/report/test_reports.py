@@ -9,12 +9,11 @@ from quarterdeck.model.fleet import (
     Boundary,
     EndpointView,
     FleetSnapshot,
-    GpuProcess,
-    GpuView,
-    HostView,
     ReplicaView,
     State,
 )
+from quarterdeck.model.gpu import GpuProcess, GpuView
+from quarterdeck.model.host import HostView
 from quarterdeck.model.limits import Limits
 from quarterdeck.model.models import ModelReading, ModelState
 from quarterdeck.model.verdict import Level, judged, with_problems

@@ -11,7 +11,9 @@ from rich.cells import cell_len
 
 from fakes import GIB, endpoint_view, gpu, host_view, model, snapshot
 from fleets import many, mixed_fleet, wave
-from quarterdeck.model.fleet import EMPTY_FLEET, Boundary, GpuView, HostView, State
+from quarterdeck.model.fleet import EMPTY_FLEET, Boundary, State
+from quarterdeck.model.gpu import GpuView
+from quarterdeck.model.host import HostView
 from quarterdeck.tui.bars import bar, chart
 from quarterdeck.tui.cells import Moment
 from quarterdeck.tui.columns import COLUMNS

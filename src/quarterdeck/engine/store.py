@@ -6,8 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from quarterdeck.config.fleet import EndpointSpec, HostSpec
-from quarterdeck.model.fleet import EndpointView, FleetSnapshot, GpuView, HostView, ReplicaView, State
+from quarterdeck.model.fleet import EndpointView, FleetSnapshot, ReplicaView, State
+from quarterdeck.model.gpu import GpuView
 from quarterdeck.model.health import NOTHING_KNOWN, Memory, remember, settled
+from quarterdeck.model.host import HostView
 from quarterdeck.model.limits import Limits
 from quarterdeck.model.models import ModelReading, ModelState
 from quarterdeck.model.rates import EngineRates

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from quarterdeck.config.fleet import HostSpec
-from quarterdeck.model.fleet import GpuView
+from quarterdeck.model.gpu import GpuView
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from quarterdeck.hosts.page import Card, Samples, celsius, index_of, mebibytes, missing, share, watts
-from quarterdeck.model.fleet import GpuView
+from quarterdeck.model.gpu import GpuView
 
 PREFIX = "DCGM_FI_"
 _UTIL = "DCGM_FI_DEV_GPU_UTIL"

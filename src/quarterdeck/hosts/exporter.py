@@ -12,7 +12,7 @@ from quarterdeck.hosts import dcgm, node, nvidia_smi
 from quarterdeck.hosts.base import HostReading
 from quarterdeck.hosts.cpu import BusyShare
 from quarterdeck.hosts.page import Samples
-from quarterdeck.model.fleet import GpuView
+from quarterdeck.model.gpu import GpuView
 from quarterdeck.wire.failure import Failure, foreign, timed_out
 from quarterdeck.wire.http import Fetch, Target
 from quarterdeck.wire.prometheus import PageReader

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from quarterdeck.hosts.page import Card, Samples, celsius, index_of, missing, share, size, watts
-from quarterdeck.model.fleet import GpuProcess, GpuView
+from quarterdeck.model.gpu import GpuProcess, GpuView
 
 PREFIX = "nvidia_smi_"
 _INFO = "nvidia_smi_gpu_info"

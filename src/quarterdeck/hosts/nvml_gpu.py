@@ -17,7 +17,7 @@ from quarterdeck.hosts.nvml_words import (
     code_of,
     getter_words,
 )
-from quarterdeck.model.fleet import GpuProcess, GpuView
+from quarterdeck.model.gpu import GpuProcess, GpuView
 from quarterdeck.wire.body import fraction, number, whole
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from typing import Any
 
 from quarterdeck.hosts.nvml_gpu import DRIVER_GONE, Gone, GpuReader, lost
 from quarterdeck.hosts.nvml_words import NONSENSE, code_of, getter_words, starting_words
-from quarterdeck.model.fleet import GpuView
+from quarterdeck.model.gpu import GpuView
 from quarterdeck.wire.body import whole
 
 IDENTIFY_EVERY_S = 60.0

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
-from quarterdeck.model.fleet import GpuView
+from quarterdeck.model.gpu import GpuView
 from quarterdeck.wire.prometheus import Page
 
 LARGEST = 1e18

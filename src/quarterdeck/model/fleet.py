@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from quarterdeck.model.models import ModelReading
+if TYPE_CHECKING:  # what isn't needed to paint the first frame isn't imported before it
+    from quarterdeck.model.events import Event
+    from quarterdeck.model.history import History
+    from quarterdeck.model.host import HostView
+    from quarterdeck.model.latency import Latencies
+    from quarterdeck.model.models import ModelReading
+    from quarterdeck.model.reading import AccessLog, Deployment, EngineReading, LoraAdapter, Spend
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+ENDPOINT_SERIES = (
+    "generation_tps",
+    "prompt_tps",
+    "running",
+    "waiting",
+    "kv_used",
+    "ttft_p95_s",
+    "itl_p95_s",
+    "vram_bytes",
+)
+"""What is remembered of an endpoint: names of fields of `EndpointView`."""
 
 
 class State(StrEnum):
@@ -44,6 +66,23 @@ class ReplicaView:
     waiting: int | None = None
     generation_tps: float | None = None
     kv_used: float | None = None
+    prompt_tps: float | None = None
+    ttft_p95_s: float | None = None
+    """Of the last minute, as the next."""
+    itl_p95_s: float | None = None
+    odd: tuple[str, ...] = ()
+    """In what it differs from its siblings, in words ("ITL 48 ms, the others 21 ms")."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRequests:
+    """What our own requests to an endpoint took lately (chat, probes); the only timings some servers give."""
+
+    count: int
+    ttft_p50_s: float | None = None
+    decode_tps_p50: float | None = None
+    """Output tokens a second after the first one."""
+    last_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,19 +104,57 @@ class EndpointView:
     reason: str = ""
     since: float | None = None
     """When ``state`` began."""
+    evidence: tuple[str, ...] = ()
+    """What ``state`` was concluded from, a line each: the numbers then and now."""
     answered: float | None = None
     """When the numbers below were measured; its age is ``snapshot.at - answered``."""
     latency_s: float | None = None
     running: int | None = None
     waiting: int | None = None
+    waiting_by_reason: tuple[tuple[str, int], ...] = ()
     generation_tps: float | None = None
     prompt_tps: float | None = None
+    """Cached tokens included; ``cached_tps`` is that part of it."""
+    cached_tps: float | None = None
+    finished_ps: tuple[tuple[str, float], ...] | None = None
+    """Requests ended per second by reason, since the last poll; ("all", …) where no reasons are told."""
+    preemptions_ps: float | None = None
+    cache_hit_rate: float | None = None
+    """Fraction of the prompt tokens looked up in the last minute that the prefix cache had."""
+    acceptance: float | None = None
+    """Fraction of the tokens drafted in the last minute that were accepted (speculative decoding)."""
+    latencies: Latencies | None = None
+    """Percentiles over the last interval and the last minute."""
     ttft_p95_s: float | None = None
+    """Of the last minute, as the next."""
     itl_p95_s: float | None = None
     kv_used: float | None = None
+    """The fullest engine's."""
+    kv_capacity_tokens: int | None = None
     replicas: tuple[ReplicaView, ...] = ()
+    odd: tuple[str, ...] = ()
+    """In what it, or an engine of it, differs from the replicas of the same model, in words; held for some seconds."""
     models: tuple[ModelReading, ...] = ()
+    adapters: tuple[LoraAdapter, ...] = ()
+    max_adapters: int | None = None
+    deployments: tuple[Deployment, ...] = ()
+    spend: Spend | None = None
+    access_log: AccessLog | None = None
+    active_at: float | None = None
+    """When it was last seen to finish a request, where nothing better is told."""
+    own: OwnRequests | None = None
     notes: tuple[str, ...] = ()
+    identity: tuple[tuple[str, str], ...] = ()
+    engines: tuple[EngineReading, ...] = ()
+    """The raw readings, for those who want to see them …"""
+    origins: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    """… and where each field came from."""
+    estimates: frozenset[str] = frozenset()
+    """Names of fields above that are bounds or estimates: shown with "~"."""
+    events: tuple[Event, ...] = ()
+    """What happened to it, newest last."""
+    history: History | None = None
+    """Its last hour (`ENDPOINT_SERIES`); shared between snapshots, never compared."""
     tps_history: tuple[float | None, ...] = ()
     """Generation tok/s of the last polls, oldest first."""
 
@@ -86,51 +163,6 @@ class EndpointView:
         """Bytes on GPUs over all loaded models; ``None`` where no model tells."""
         known = [m.vram_bytes for m in self.models if m.vram_bytes is not None]
         return sum(known) if known else None
-
-
-@dataclass(frozen=True, slots=True)
-class GpuProcess:
-    """A process that holds memory of a GPU. ``memory_bytes`` is ``None`` where the driver won't tell (containers, WDDM)."""
-
-    pid: int
-    memory_bytes: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class GpuView:
-    """One GPU. ``utilization`` is the fraction 0–1 of time with a kernel running, not of memory."""
-
-    index: int
-    uuid: str | None = None
-    name: str | None = None
-    utilization: float | None = None
-    memory_used_bytes: int | None = None
-    memory_total_bytes: int | None = None
-    power_w: float | None = None
-    power_limit_w: float | None = None
-    temperature_c: float | None = None
-    processes: tuple[GpuProcess, ...] | None = None
-    problems: tuple[str, ...] = ()
-    """Which values are missing and why, in words ("power: not supported by this GPU")."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class HostView:
-    """One machine. ``source`` says how it is read: "nvml", "http://…", "none" …"""
-
-    name: str
-    source: str
-    cpu: float | None = None
-    """Fraction 0–1 of all cores busy."""
-    memory_used_bytes: int | None = None
-    memory_total_bytes: int | None = None
-    gpus: tuple[GpuView, ...] = ()
-    reason: str = ""
-    """Why something can't be read ("no NVIDIA driver on this machine"); "" when all is well."""
-    at: float | None = None
-    """Monotonic seconds of the last good reading; ``None`` = never."""
-    gpu_history: tuple[float | None, ...] = ()
-    """Mean utilisation of its GPUs at the last readings, oldest first."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

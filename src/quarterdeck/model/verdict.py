@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from quarterdeck.model.fleet import EndpointView, FleetSnapshot, HostView, State
+from quarterdeck.model.fleet import EndpointView, FleetSnapshot, State
+from quarterdeck.model.host import HostView
 from quarterdeck.model.limits import Limits
 
 

@@ -9,7 +9,9 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
-from quarterdeck.model.fleet import EndpointView, FleetSnapshot, GpuView, HostView
+from quarterdeck.model.fleet import EndpointView, FleetSnapshot
+from quarterdeck.model.gpu import GpuView
+from quarterdeck.model.host import HostView
 from quarterdeck.model.models import ModelReading
 from quarterdeck.model.verdict import Verdict
 

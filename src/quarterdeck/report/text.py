@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from quarterdeck.format import DASH, age, count, percent, rate, size
-from quarterdeck.model.fleet import EndpointView, FleetSnapshot, HostView
+from quarterdeck.model.fleet import EndpointView, FleetSnapshot
+from quarterdeck.model.host import HostView
 from quarterdeck.model.models import ModelState
 from quarterdeck.model.verdict import Verdict
 

@@ -18,7 +18,8 @@ from textual.reactive import var
 from quarterdeck.config.fleet import FleetConfig
 from quarterdeck.engine.clock import SYSTEM_CLOCK, Clock
 from quarterdeck.errors import QuarterdeckError
-from quarterdeck.model.fleet import EMPTY_FLEET, EndpointView, FleetSnapshot, HostView
+from quarterdeck.model.fleet import EMPTY_FLEET, EndpointView, FleetSnapshot
+from quarterdeck.model.host import HostView
 from quarterdeck.tui import themes
 from quarterdeck.tui.commands import next_interval
 from quarterdeck.tui.contract import EngineLike, Frame, MakeEngine, Notice, Prepare, TakesText, same_fleet

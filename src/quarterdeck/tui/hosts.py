@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from quarterdeck.format import DASH, age, percent, printable, size, spark
-from quarterdeck.model.fleet import GpuView, HostView
+from quarterdeck.model.gpu import GpuView
+from quarterdeck.model.host import HostView
 from quarterdeck.tui.bars import bar
 from quarterdeck.tui.lines import (
     FAINT,

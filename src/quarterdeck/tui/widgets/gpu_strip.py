@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from quarterdeck.model.fleet import HostView
+from quarterdeck.model.host import HostView
 from quarterdeck.tui.hosts import compact_height, host_lines, roomy_height
 from quarterdeck.tui.widgets.lines_view import LinesBlock
 
