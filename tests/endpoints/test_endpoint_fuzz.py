@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from fake_servers import Asked, Reply
 from polling import watching
 from quarterdeck.format import printable
-from quarterdeck.model.health import NOTHING_KNOWN, remember
+from quarterdeck.model.health import remember
 from quarterdeck.model.limits import Limits
+from quarterdeck.model.memory import NOTHING_KNOWN
 from quarterdeck.model.reading import Outcome, Reading
 from recorded import recorded
 
@@ -186,7 +187,7 @@ async def test_a_good_server_that_goes_wrong_in_places(server: str, data: st.Dat
             reading = await watch.poll(after)
             check_reading(reading)
             memory = remember(memory, reading, Limits())
-            check_safe((memory.reason, memory.trouble, memory.generation_tps, memory.prompt_tps, memory.itl_p95_s))
+            check_safe((memory.reason, memory.trouble, memory.total.generation_tps, memory.total.prompt_tps, memory.latencies.quantile("itl", 0.95)))
 
 
 def check_safe(found: object) -> None:
@@ -226,7 +227,7 @@ async def test_any_answers_make_a_reading(engine: str, pages: dict[str, Reply], 
             check_reading(reading)
             memory = remember(memory, reading, Limits())
             assert memory.state is not None
-            check_safe((memory.reason, memory.trouble, memory.generation_tps, memory.ttft_p95_s))
+            check_safe((memory.reason, memory.trouble, memory.total.generation_tps, memory.latencies.quantile("ttft", 0.95)))
         pages |= data.draw(st.dictionaries(st.sampled_from(PATHS), replies))
         reading = await watch.poll(20.0)
         check_reading(reading)

@@ -186,5 +186,5 @@ def test_no_order_of_events_overlaps_or_forgets_a_poll(history: list[tuple[str, 
                 schedule.set(intervals, now)
     for name in running:
         schedule.ended(name, now, ok=True)
-    later = now + 80.0  # longer than the longest interval and back-off
+    later = now + 91.0  # a point of the grid is at most one and a half intervals away, after an interval changed
     assert set(schedule.due(later)) == {"a", "b", "c"}

@@ -28,7 +28,7 @@ def store() -> Store:
     made = Store(Limits())
     made.watch(EndpointSpec("a", "http://a"), 2.0)
     made.watch(EndpointSpec("b", "http://b", engine="ollama"), 2.0)
-    made.watch_host(HostSpec("box"))
+    made.watch_host(HostSpec("box"), 2.0)
     return made
 
 

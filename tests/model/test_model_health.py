@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quarterdeck.model.fleet import State
-from quarterdeck.model.health import HISTORY, NOTHING_KNOWN, Memory, remember, settled
+from quarterdeck.model.health import remember, settled
 from quarterdeck.model.limits import Limits
+from quarterdeck.model.memory import HISTORY, NOTHING_KNOWN, Memory
 from quarterdeck.model.models import ModelReading, ModelState
 from quarterdeck.model.reading import EngineReading, Facts, Histogram, Outcome, Reading
 
@@ -44,7 +45,7 @@ def after(readings: Iterable[Reading], limits: Limits = LIMITS) -> Memory:
 
 def concluded(*readings: Reading, now: float | None = None) -> tuple[State | None, str, float | None]:
     """What the screen would show at ``now``, or right after the last reading."""
-    return settled(after(readings), readings[-1].at if now is None else now, INTERVAL, LIMITS)
+    return settled(after(readings), readings[-1].at if now is None else now, INTERVAL, LIMITS)[:3]
 
 
 ASLEEP = Reading(10.0, Outcome.ANSWERED, facts=Facts("vllm", sleeping=True))
@@ -116,27 +117,27 @@ def test_the_table_and_the_tests_below_reach_every_state() -> None:
 
 
 def test_nothing_is_known_before_the_first_poll() -> None:
-    assert settled(NOTHING_KNOWN, 1e6, INTERVAL, LIMITS) == (None, "", None)
+    assert settled(NOTHING_KNOWN, 1e6, INTERVAL, LIMITS)[:3] == (None, "", None)
 
 
 def test_silence_makes_an_endpoint_stale_and_then_down() -> None:
     memory = after([idle(100.0), silent(104.0), silent(108.0)])
-    assert settled(memory, 106.0, INTERVAL, LIMITS) == (State.OK, "", 100.0)
-    assert settled(memory, 106.1, INTERVAL, LIMITS) == (State.STALE, "no answer in 2 s", 100.0)
+    assert settled(memory, 106.0, INTERVAL, LIMITS)[:3] == (State.OK, "", 100.0)
+    assert settled(memory, 106.1, INTERVAL, LIMITS)[:3] == (State.STALE, "no answer in 2 s", 100.0)
     assert settled(memory, 160.0, INTERVAL, LIMITS)[0] is State.STALE
-    assert settled(memory, 160.1, INTERVAL, LIMITS) == (State.DOWN, "no answer in 2 s", 100.0)
+    assert settled(memory, 160.1, INTERVAL, LIMITS)[:3] == (State.DOWN, "no answer in 2 s", 100.0)
 
 
 def test_what_was_not_asked_is_stale_but_never_down() -> None:
     memory = after([idle(100.0)])
-    assert settled(memory, 106.1, INTERVAL, LIMITS) == (State.STALE, "not polled", 100.0)
-    assert settled(memory, 1e6, INTERVAL, LIMITS) == (State.STALE, "not polled", 100.0)
+    assert settled(memory, 106.1, INTERVAL, LIMITS)[:3] == (State.STALE, "not polled", 100.0)
+    assert settled(memory, 1e6, INTERVAL, LIMITS)[:3] == (State.STALE, "not polled", 100.0)
 
 
 @pytest.mark.parametrize("refusal", [LOADING, REFUSED_KEY, THROTTLED])
 def test_what_is_asked_seldom_because_it_refuses_is_not_stale(refusal: Reading) -> None:
     memory = after([idle(8.0), refusal])
-    assert settled(memory, 10.0 + 12.0, INTERVAL, LIMITS) == (refusal_state(refusal), refusal.reason, 10.0)
+    assert settled(memory, 10.0 + 12.0, INTERVAL, LIMITS)[:3] == (refusal_state(refusal), refusal.reason, 10.0)
 
 
 def refusal_state(refusal: Reading) -> State:
@@ -147,13 +148,13 @@ def refusal_state(refusal: Reading) -> State:
 def test_any_state_of_an_endpoint_that_falls_silent_becomes_stale(first: Reading) -> None:
     memory = after([idle(8.0), first, silent(12.0), silent(16.0)])
     assert settled(memory, 15.0, INTERVAL, LIMITS)[0] is after([first]).state
-    assert settled(memory, 16.5, INTERVAL, LIMITS) == (State.STALE, "no answer in 2 s", 10.0)
-    assert settled(memory, 70.5, INTERVAL, LIMITS) == (State.DOWN, "no answer in 2 s", 10.0)
+    assert settled(memory, 16.5, INTERVAL, LIMITS)[:3] == (State.STALE, "no answer in 2 s", 10.0)
+    assert settled(memory, 70.5, INTERVAL, LIMITS)[:3] == (State.DOWN, "no answer in 2 s", 10.0)
 
 
 def test_an_endpoint_that_keeps_wanting_a_key_answers() -> None:
     memory = after([idle(8.0), *(failed(10.0 + 10 * i, Outcome.AUTH, "401") for i in range(20))])
-    assert settled(memory, 201.0, INTERVAL, LIMITS) == (State.AUTH, "401", 10.0)
+    assert settled(memory, 201.0, INTERVAL, LIMITS)[:3] == (State.AUTH, "401", 10.0)
 
 
 def test_a_slow_endpoint_is_given_its_own_interval() -> None:
@@ -288,9 +289,10 @@ def observed(count: float) -> Histogram:
 
 def test_percentiles_cover_the_last_minute() -> None:
     memory = after([answer(10.0, 1, ttft=observed(0)), answer(12.0, 2, ttft=observed(100))])
-    assert memory.ttft_p95_s == pytest.approx(0.955)
+    assert memory.latencies.quantile("ttft", 0.95) == pytest.approx(0.955)
     quiet = [answer(12.0 + 2 * i, 3, ttft=observed(100)) for i in range(1, 60)]
-    assert after([answer(10.0, 1, ttft=observed(0)), answer(12.0, 2, ttft=observed(100)), *quiet]).ttft_p95_s is None
+    after_it = after([answer(10.0, 1, ttft=observed(0)), answer(12.0, 2, ttft=observed(100)), *quiet])
+    assert after_it.latencies.quantile("ttft", 0.95) is None
     assert len(after(quiet).marks) <= 7
 
 
@@ -298,7 +300,7 @@ def test_percentiles_forget_what_was_before_a_restart() -> None:
     memory = after(
         [answer(10.0, 50, ttft=observed(10)), answer(12.0, 1, ttft=observed(500)), answer(14.0, 2, ttft=observed(500))]
     )
-    assert memory.ttft_p95_s is None
+    assert memory.latencies.quantile("ttft", 0.95) is None
 
 
 def test_history_is_bounded_and_has_gaps() -> None:
@@ -331,7 +333,7 @@ def test_any_history_has_a_state_a_reason_and_a_since_when(
             reading = Reading(at, outcome, outcome.value, facts=facts)
         memory = remember(memory, reading, LIMITS)
         for later in (0.0, 5.0, 7.0, 100.0):
-            state, reason, since = settled(memory, at + later, INTERVAL, LIMITS)
+            state, reason, since, _ = settled(memory, at + later, INTERVAL, LIMITS)
             assert state is not None
             assert since is not None
             assert (reason == "") == (state is State.OK)
@@ -341,7 +343,7 @@ def test_any_history_has_a_state_a_reason_and_a_since_when(
 
 def test_the_silence_of_a_pause_is_ours() -> None:
     memory = after([idle(100.0)])
-    assert settled(memory, 400.0, INTERVAL, LIMITS, awake_since=399.0) == (State.OK, "", 100.0)
+    assert settled(memory, 400.0, INTERVAL, LIMITS, awake_since=399.0)[:3] == (State.OK, "", 100.0)
     missed = after([idle(100.0), silent(402.0)])
     assert settled(missed, 402.0, INTERVAL, LIMITS, awake_since=399.0)[0] is State.OK
     assert settled(missed, 406.0, INTERVAL, LIMITS, awake_since=399.0)[0] is State.STALE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import math
 from dataclasses import dataclass
 
@@ -10,19 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quarterdeck.model.health import NOTHING_KNOWN, Memory, remember
+from quarterdeck.model.health import remember
 from quarterdeck.model.limits import Limits
+from quarterdeck.model.memory import NOTHING_KNOWN, Memory
 from quarterdeck.model.rates import (
     EngineRates,
     Sample,
     engine_rates,
-    merged,
     progress_mark,
-    quantile,
     restarted,
+    share,
+    summed,
     total,
 )
-from quarterdeck.model.reading import EngineReading, Facts, Histogram, Outcome, Reading
+from quarterdeck.model.reading import EngineReading, Facts, Outcome, Reading
 
 
 def engine(tokens: float | None, *, label: str = "0", **others: float | None) -> EngineReading:
@@ -97,7 +97,7 @@ def test_a_rate_that_the_server_reports_is_taken_where_there_is_no_counter() -> 
     ],
 )
 def test_a_restart_is_known(old: EngineReading, new: EngineReading, again: bool) -> None:
-    assert restarted(Sample(0.0, (old,)), Sample(2.0, (new,))) is again
+    assert bool(restarted(Sample(0.0, (old,)), Sample(2.0, (new,)))) is again
 
 
 def test_one_restarted_engine_of_many_is_enough() -> None:
@@ -141,11 +141,11 @@ def test_no_interleaving_gives_an_absurd_rate(history: list[Step], tells_start: 
         )
         facts = Facts("vllm", engines=(counted,))
         memory = remember(memory, reading_of(step.outcome, at, facts), Limits())
-        for found in (memory.generation_tps, memory.prompt_tps, *memory.tps_history):
+        for found in (memory.total.generation_tps, memory.total.prompt_tps, *memory.tps_history):
             # A step back of the clock makes the time since the last good poll look shorter than it was: nothing is claimed then.
             assert found is None or (found >= 0 and math.isfinite(found))
-        if memory.generation_tps is not None and all(past.seconds >= 0 for past in history):
-            assert memory.generation_tps <= 5000 * 1.001
+        if memory.total.generation_tps is not None and all(past.seconds >= 0 for past in history):
+            assert memory.total.generation_tps <= 5000 * 1.001
 
 
 def reading_of(outcome: str, at: float, facts: Facts) -> Reading:
@@ -178,93 +178,59 @@ def test_marks_move_with_everything_that_shows_work() -> None:
     assert progress_mark(EngineReading(running=5, steps=3)) is None
 
 
-INF = math.inf
+def test_requests_are_told_by_reason_and_new_reasons_have_no_rate_yet() -> None:
+    old = EngineReading(finished=(("stop", 10.0), ("length", 4.0)))
+    new = EngineReading(finished=(("stop", 14.0), ("length", 4.0), ("error", 3.0)))
+    assert rate(old, new).finished_ps == (("stop", 2.0), ("length", 0.0))
 
 
-def histogram_of(bounds: list[float], observed: list[float]) -> Histogram:
-    ordered = sorted(observed)
-    upper = (*bounds, INF)
-    return Histogram(upper, tuple(float(bisect.bisect_right(ordered, bound)) for bound in upper))
+def test_requests_of_engines_without_reasons() -> None:
+    assert rate(EngineReading(requests=10.0), EngineReading(requests=15.0)).finished_ps == (("all", 2.5),)
+    assert rate(EngineReading(), EngineReading(requests=15.0)).finished_ps is None
 
 
-def prometheus_quantile(q: float, buckets: list[tuple[float, float]]) -> float | None:
-    """`histogram_quantile`, as its documentation and its Go source (bucketQuantile) say it, for 0 < q < 1."""
-    observations = buckets[-1][1]
-    if observations == 0:
-        return None
-    rank = q * observations
-    at = (
-        next(i for i in range(len(buckets) - 1) if buckets[i][1] >= rank)
-        if any(count >= rank for _, count in buckets[:-1])
-        else len(buckets) - 1
-    )
-    if at == len(buckets) - 1:
-        return buckets[-2][0]
-    if at == 0 and buckets[0][0] <= 0:
-        return buckets[0][0]
-    start, end, count = 0.0, buckets[at][0], buckets[at][1]
-    if at > 0:
-        start = buckets[at - 1][0]
-        count -= buckets[at - 1][1]
-        rank -= buckets[at - 1][1]
-    return start + (end - start) * (rank / count)
+def test_cached_prompt_tokens_belong_to_the_prompt_whether_the_engine_counts_them_apart_or_not() -> None:
+    old = engine(0, prompt_tokens=100, cached_tokens=40)
+    new = engine(0, prompt_tokens=300, cached_tokens=140)
+    found = rate(old, new)
+    assert (found.prompt_tps, found.cached_tps) == (100.0, 50.0)
+    apart = [
+        EngineReading(prompt_tokens=e.prompt_tokens, cached_tokens=e.cached_tokens, cached_apart=True)
+        for e in (old, new)
+    ]
+    found = rate(apart[0], apart[1])
+    assert (found.prompt_tps, found.cached_tps) == (150.0, 50.0)
 
 
-bounds_lists = st.lists(st.floats(0.001, 1000), min_size=1, max_size=12, unique=True).map(sorted)
-observations = st.lists(st.floats(0.0005, 2000), max_size=40)
+def test_engines_add_up_and_what_one_does_not_know_nobody_knows() -> None:
+    one = EngineRates(10.0, 5.0, 1.0, (("stop", 1.0), ("abort", 0.5)), 0.0)
+    assert summed([one]) is one
+    assert summed([one, one]) == EngineRates(20.0, 10.0, 2.0, (("stop", 2.0), ("abort", 1.0)), 0.0)
+    assert summed([one, EngineRates()]) == EngineRates()
+    assert summed([]) == EngineRates()
 
 
-@given(bounds_lists, observations, observations, st.sampled_from([0.01, 0.5, 0.9, 0.95, 0.99]))
-def test_quantiles_are_those_of_prometheus(
-    bounds: list[float], before: list[float], since: list[float], q: float
-) -> None:
-    old, new = histogram_of(bounds, before), histogram_of(bounds, before + since)
-    delta = [(bound, b - a) for bound, a, b in zip(new.bounds, old.counts, new.counts, strict=True)]
-    expected = prometheus_quantile(q, delta)
-    found = quantile(q, old, new)
-    assert found == (None if expected is None else pytest.approx(expected))
-    if found is not None and since:
-        exact = sorted(since)[math.ceil(q * len(since)) - 1]
-        at = bisect.bisect_left(bounds, exact)
-        low = bounds[at - 1] if at else 0.0
-        high = bounds[at] if at < len(bounds) else bounds[-1]
-        assert min(low, high) - 1e-9 <= found <= high + 1e-9  # in the bucket of the true one
+def test_a_counter_that_jumps_absurdly_has_no_rate() -> None:
+    assert rate(engine(0), engine(1e17)).generation_tps is None
 
 
-A = Histogram((0.1, 1.0, INF), (1.0, 2.0, 3.0))
+def cache(queries: float | None, hits: float | None, label: str = "0") -> EngineReading:
+    return EngineReading(label, cache_queries=queries, cache_hits=hits)
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
+    ("old", "new", "expected"),
     [
-        (None, A),
-        (A, None),
-        (A, A),
-        (Histogram((0.1, 1.0, INF), (5.0, 9.0, 9.0)), A),
-        (Histogram((0.1, 1.0, INF), (1.0, 2.0, 1.0)), Histogram((0.1, 1.0, INF), (0.0, 1.0, 9.0))),
-        (Histogram((0.1, INF), (0.0, 0.0)), A),
-        (Histogram((INF,), (0.0,)), Histogram((INF,), (5.0,))),
+        ([cache(0, 0)], [cache(100, 25)], 0.25),
+        ([cache(0, 0), cache(0, 0, "1")], [cache(100, 100), cache(300, 0, "1")], 0.25),
+        ([cache(100, 25)], [cache(100, 25)], None),
+        ([cache(100, 25)], [cache(50, 10)], None),
+        ([cache(0, 0)], [cache(None, 10)], None),
+        ([], [cache(100, 25)], None),
+        ([cache(0, 0)], [cache(10, 11)], 1.0),
+        ([cache(0, 0)], [cache(math.inf, 11)], None),
     ],
-    ids=["no begin", "no end", "nothing observed", "reset", "some fell", "other buckets", "no finite bound"],
+    ids=["one", "weighted", "nothing asked", "reset", "unknown", "no begin", "rounding", "infinite"],
 )
-def test_percentiles_that_cannot_be_told(old: Histogram | None, new: Histogram | None) -> None:
-    assert quantile(0.95, old, new) is None
-
-
-@given(
-    st.lists(st.floats(0, 1e17), min_size=4, max_size=4),
-    st.lists(st.floats(0, 1e17), min_size=4, max_size=4),
-    st.lists(st.floats(-1e6, 1e6), min_size=3, max_size=3, unique=True),
-)
-def test_nonsense_histograms_give_a_number_or_nothing(old: list[float], new: list[float], bounds: list[float]) -> None:
-    upper = (*sorted(bounds), INF)
-    found = quantile(0.95, Histogram(upper, tuple(old)), Histogram(upper, tuple(new)))
-    assert found is None or math.isfinite(found)
-
-
-def test_histograms_of_several_engines_add_up() -> None:
-    assert merged([A, A]) == Histogram(A.bounds, (2.0, 4.0, 6.0))
-    assert merged([A]) is A
-    assert merged([A, None]) is None
-    assert merged([A, Histogram((0.5, INF), (1.0, 1.0))]) is None
-    assert merged([]) is None
+def test_shares(old: list[EngineReading], new: list[EngineReading], expected: float | None) -> None:
+    assert share(Sample(0.0, tuple(old)), Sample(2.0, tuple(new)), "cache_hits", "cache_queries") == expected

@@ -19,6 +19,7 @@ from quarterdeck.engine.store import Store
 from quarterdeck.engine.threads import use_daemon_threads
 from quarterdeck.hosts.base import Host, HostReading
 from quarterdeck.model.fleet import FleetSnapshot
+from quarterdeck.model.own import OwnRequest
 from quarterdeck.model.reading import Outcome, Reading
 
 SHORTEST_INTERVAL_S = 0.5
@@ -165,6 +166,10 @@ class Engine:
         if self._started:
             self._launch()
 
+    def note_own(self, name: str, request: OwnRequest) -> None:
+        """Tell how long a request took that we made ourselves (chat, probes)."""
+        self._store.note_own(name, request)
+
     def pause(self, paused: bool) -> None:
         """Stop or resume polling; the last numbers stay and grow old."""
         if paused:
@@ -182,7 +187,7 @@ class Engine:
 
     def _watch_all(self) -> None:
         for host in self.fleet.hosts:
-            self._store.watch_host(host)
+            self._store.watch_host(host, host.poll or self.interval)
         for spec in self.fleet.endpoints:
             self._store.watch(spec, spec.interval(self.interval))
 
@@ -242,7 +247,8 @@ class Engine:
             reading = await endpoint.poll()
         except Exception as error:  # noqa: BLE001  (a bug in one adapter is a reading too, not a traceback over the console)
             reading = Reading(self._clock.monotonic(), Outcome.FAILED, f"can't be polled ({type(error).__name__})")
-        self._store.apply(spec.name, reading)
+        offset = self._clock.wall() - self._clock.monotonic()
+        self._store.apply(spec.name, replace(reading, wall=reading.at + offset))
         return reading.facts is not None or reading.outcome is Outcome.LOADING  # it will be ready any moment
 
     async def _poll_host(self, spec: HostSpec) -> bool:

@@ -24,6 +24,17 @@ class HostReading:
     gpus: tuple[GpuView, ...] = ()
     reason: str = ""
     """Why something can't be read, in words; "" when all is well."""
+    driver: str | None = None
+    """Version of the GPU driver …"""
+    cuda: str | None = None
+    """… and the newest CUDA that it can run."""
+    disk_used_bytes: int | None = None
+    disk_total_bytes: int | None = None
+    """Of the file system that models lie on, where that is known; else of the root."""
+    memory_pressure: str | None = None
+    """macOS: "normal", "warning" or "critical"."""
+    notes: tuple[str, ...] = ()
+    """What is not as it should be and how to get it, a sentence each."""
 
 
 class Host(Protocol):

@@ -23,7 +23,7 @@ class GpuProcess:
     pid: int
     memory_bytes: int | None = None
     name: str | None = None
-    """Its title as `ps` shows it ("VLLM::EngineCore"), cut."""
+    """Its title as `ps` shows it ("VLLM::EngineCore"), without secrets, cut."""
     user: str | None = None
     container: str | None = None
     """Short id or name of the container that it runs in, where /proc tells."""
@@ -34,6 +34,14 @@ class GpuProcess:
     """The watched endpoint it works for."""
     model: str | None = None
     """The model whose memory this is, where it can be told."""
+    engine: str | None = None
+    """The kind of model server that it is part of, by command lines ("vllm", "ollama", "llamacpp", "sglang")."""
+    ports: tuple[int, ...] = ()
+    """TCP ports where it or the server above it listens, else those that their command lines say."""
+    serves: tuple[str, ...] = ()
+    """Names that the model it holds may have, by command lines and Ollama's manifests."""
+    orphaned: bool = False
+    """A worker whose server has gone; `Holder.ORPHAN` where no watched endpoint explains it either."""
 
 
 @dataclass(frozen=True, slots=True)

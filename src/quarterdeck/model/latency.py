@@ -59,6 +59,9 @@ class Latencies:
         return None if window is None else window.quantile(q)
 
 
+NO_LATENCIES = Latencies()
+
+
 def windows(old: Iterable[EngineReading], new: Iterable[EngineReading]) -> dict[str, Window]:
     """What all engines together observed between two readings, by kind.
 

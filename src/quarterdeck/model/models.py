@@ -36,6 +36,8 @@ class ModelReading:
     quantization: str | None = None
     parameters: str | None = None
     """As the server words it, such as "8.0B"."""
+    parent: str | None = None
+    """The model that this LoRA adapter belongs to."""
 
     @property
     def label(self) -> str:

@@ -1,14 +1,17 @@
-"""Rates from counters and percentiles from histograms: pure, and unknown rather than wrong."""
+"""Rates from counters: pure, and unknown rather than wrong."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from quarterdeck.model.reading import EngineReading, Histogram
+from quarterdeck.model.reading import EngineReading
 
 SHORTEST_S = 0.05
 """Two samples closer than this give no rate."""
+ABSURD = 1e9
+"""No rate is that high: a counter that jumps so far tells nothing."""
 _RESTART_JUMP_S = 1.0
 
 
@@ -22,16 +25,34 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class EngineRates:
-    """Tokens per second of one engine."""
+    """What one engine did per second between two samples."""
 
     generation_tps: float | None = None
     prompt_tps: float | None = None
+    """Cached tokens included."""
+    cached_tps: float | None = None
+    finished_ps: tuple[tuple[str, float], ...] | None = None
+    """Requests ended, by reason; ("all", …) where the engine tells no reasons."""
+    preemptions_ps: float | None = None
 
 
-def restarted(old: Sample, new: Sample) -> bool:
-    """Whether any engine's counters began again in between: its start time jumped, or a counter went down."""
+NO_RATES = EngineRates()
+
+
+def restarted(old: Sample, new: Sample) -> str:
+    """How it shows that an engine's counters began again in between, in words; "" if none did."""
     before = {engine.label: engine for engine in old.engines}
-    return any(engine.label in before and _began_again(before[engine.label], engine) for engine in new.engines)
+    again = [engine for engine in new.engines if engine.label in before and _began_again(before[engine.label], engine)]
+    if not again:
+        return ""
+    was = before[again[0].label]
+    if was.started is not None and again[0].started is not None:
+        return "the start of its counters moved"
+    for name in ("generation_tokens", "prompt_tokens"):
+        then, now = getattr(was, name), getattr(again[0], name)
+        if _fell(then, now):
+            return f"{name.replace('_', ' ')} fell from {then:.0f} to {now:.0f}"
+    return ""
 
 
 def _began_again(old: EngineReading, new: EngineReading) -> bool:
@@ -52,16 +73,34 @@ def engine_rates(old: Sample | None, new: Sample) -> dict[str, EngineRates]:
 
 
 def _rates(old: EngineReading | None, new: EngineReading, seconds: float) -> EngineRates:
-    if new.generation_tokens is None and new.reported_tps is not None:
-        return EngineRates(generation_tps=new.reported_tps)
     if old is None or _began_again(old, new):
-        return EngineRates()
-    if (old.unfinished_tokens is None) != (new.unfinished_tokens is None):
-        return EngineRates()  # the one holds tokens that the other doesn't
+        return EngineRates(generation_tps=_reported(new))
+    same_kind = (old.unfinished_tokens is None) == (new.unfinished_tokens is None)
+    tokens = (
+        _rate(_produced(old), _produced(new), seconds) if same_kind else None
+    )  # else one holds what the other doesn't
     return EngineRates(
-        generation_tps=_rate(_produced(old), _produced(new), seconds),
-        prompt_tps=_rate(_prompted(old), _prompted(new), seconds),
+        generation_tps=tokens if tokens is not None else _reported(new),
+        prompt_tps=_rate(_prompted(old), _prompted(new), seconds) if same_kind else None,
+        cached_tps=_rate(old.cached_tokens, new.cached_tokens, seconds),
+        finished_ps=_finished(old, new, seconds),
+        preemptions_ps=_rate(old.preemptions, new.preemptions, seconds),
     )
+
+
+def _reported(engine: EngineReading) -> float | None:
+    """The server's own figure, where it counts no tokens."""
+    return engine.reported_tps if engine.generation_tokens is None else None
+
+
+def _finished(old: EngineReading, new: EngineReading, seconds: float) -> tuple[tuple[str, float], ...] | None:
+    """Requests a second by reason; a reason that wasn't counted before has no rate yet."""
+    if not new.finished:
+        rate = _rate(old.requests, new.requests, seconds)
+        return None if rate is None else (("all", rate),)
+    before = dict(old.finished)
+    rates = [(reason, _rate(before.get(reason), count, seconds)) for reason, count in new.finished]
+    return tuple((reason, rate) for reason, rate in rates if rate is not None) or None
 
 
 def _produced(engine: EngineReading) -> float | None:
@@ -70,18 +109,61 @@ def _produced(engine: EngineReading) -> float | None:
 
 
 def _prompted(engine: EngineReading) -> float | None:
-    return _with(engine.prompt_tokens, engine.unfinished_prompt_tokens)
+    """Prompt tokens so far, computed or found in a cache."""
+    cached = engine.cached_tokens if engine.cached_apart else 0.0
+    return _with(_with(engine.prompt_tokens, engine.unfinished_prompt_tokens), cached)
 
 
-def _with(counter: float | None, unfinished: float | None) -> float | None:
-    return None if counter is None else counter + (unfinished or 0.0)
+def _with(counter: float | None, more: float | None) -> float | None:
+    return None if counter is None else counter + (more or 0.0)
 
 
 def _rate(old: float | None, new: float | None, seconds: float) -> float | None:
     if old is None or new is None or seconds < SHORTEST_S or new < old:
         return None
     rate = (new - old) / seconds
-    return rate if math.isfinite(rate) else None
+    return rate if rate < ABSURD else None  # also nan and inf
+
+
+def summed(rates: Collection[EngineRates]) -> EngineRates:
+    """All engines of an endpoint together; what one of them doesn't know, nobody knows."""
+    if len(rates) == 1:
+        return next(iter(rates))
+    return EngineRates(
+        generation_tps=total([rate.generation_tps for rate in rates]),
+        prompt_tps=total([rate.prompt_tps for rate in rates]),
+        cached_tps=total([rate.cached_tps for rate in rates]),
+        finished_ps=_finished_by_all([rate.finished_ps for rate in rates]),
+        preemptions_ps=total([rate.preemptions_ps for rate in rates]),
+    )
+
+
+def _finished_by_all(engines: list[tuple[tuple[str, float], ...] | None]) -> tuple[tuple[str, float], ...] | None:
+    sums: dict[str, float] = {}
+    for finished in engines:
+        if finished is None:
+            return None
+        for reason, rate in finished:
+            sums[reason] = sums.get(reason, 0.0) + rate
+    return tuple(sums.items()) or None
+
+
+def share(old: Sample, new: Sample, part: str, whole: str) -> float | None:
+    """The growth of counter ``part`` as a fraction 0–1 of that of ``whole`` (names of fields), over all engines.
+
+    ``None`` where ``whole`` didn't grow, or an engine doesn't tell both or began again.
+    """
+    before = {engine.label: engine for engine in old.engines}
+    pairs = [(before.get(engine.label), engine) for engine in new.engines]
+    parts = total([_grown(o, n, part) for o, n in pairs])
+    wholes = total([_grown(o, n, whole) for o, n in pairs])
+    return min(1.0, parts / wholes) if parts is not None and wholes else None
+
+
+def _grown(old: EngineReading | None, new: EngineReading, counter: str) -> float | None:
+    before: float | None = getattr(old, counter) if old is not None else None
+    after: float | None = getattr(new, counter)
+    return None if before is None or after is None or not 0 <= after - before < math.inf else after - before
 
 
 def progress_mark(engine: EngineReading) -> tuple[float | None, ...] | None:
@@ -96,35 +178,3 @@ def total(values: list[float | None]) -> float | None:
     return (
         None if not values or any(value is None for value in values) else math.fsum(v for v in values if v is not None)
     )
-
-
-def merged(histograms: list[Histogram | None]) -> Histogram | None:
-    """Histograms of several engines as one, bucket by bucket; ``None`` if one is missing or their bounds differ."""
-    known = [histogram for histogram in histograms if histogram is not None]
-    if not known or len(known) != len(histograms) or any(h.bounds != known[0].bounds for h in known):
-        return None
-    if len(known) == 1:
-        return known[0]
-    return Histogram(known[0].bounds, tuple(map(math.fsum, zip(*(h.counts for h in known), strict=True))))
-
-
-def quantile(q: float, old: Histogram | None, new: Histogram | None) -> float | None:
-    """The q-quantile of what was observed between two histograms, seconds; ``None`` where nothing was or it can't be told.
-
-    Linear inside a bucket, as Prometheus' ``histogram_quantile``: the last finite bound when it falls into the open bucket.
-    """
-    if old is None or new is None or old.bounds != new.bounds:
-        return None
-    counts = [after - before for before, after in zip(old.counts, new.counts, strict=True)]
-    if min(counts) < 0 or counts[-1] <= 0:
-        return None
-    rank = q * counts[-1]
-    at = next((i for i, count in enumerate(counts) if count >= rank), len(counts) - 1)
-    if at == len(counts) - 1:
-        return new.bounds[-2] if len(counts) > 1 else None
-    low = new.bounds[at - 1] if at else 0.0
-    below = counts[at - 1] if at else 0.0
-    high = new.bounds[at]
-    if high <= 0:
-        return high if math.isfinite(high) else None
-    return low + (high - low) * (rank - below) / (counts[at] - below)

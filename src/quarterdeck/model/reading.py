@@ -184,3 +184,5 @@ class Reading:
     latency_s: float | None = None
     """Seconds to the poll's first answer; ``None`` when nothing answered."""
     facts: Facts | None = None
+    wall: float | None = None
+    """Unix seconds of the same moment; where it ran on and ``at`` didn't, the machine slept."""

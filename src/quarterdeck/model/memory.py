@@ -1,0 +1,181 @@
+"""What is remembered of an endpoint from poll to poll, and the numbers that two polls or a minute of them give. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from quarterdeck.model.fleet import State
+from quarterdeck.model.imbalance import Held, Key, Member, held, odd_ones, shown
+from quarterdeck.model.latency import NO_LATENCIES, Latencies, Window, windows
+from quarterdeck.model.rates import NO_RATES, EngineRates, Sample, engine_rates, progress_mark, restarted, share, summed
+from quarterdeck.model.reading import EngineReading, Facts, Reading
+
+WINDOW_S = 60.0
+"""Percentiles and shares cover the last minute …"""
+MARK_EVERY_S = 10.0
+"""… in steps of this."""
+HISTORY = 120
+"""Polls kept of tok/s."""
+SLEPT_S = 5.0
+"""The machine slept when the wall clock went so much further than the monotonic one."""
+FEWEST = 5
+"""So many observations make a median worth comparing."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Memory:
+    """All that is remembered of one endpoint. Times are monotonic seconds."""
+
+    state: State | None = None
+    reason: str = ""
+    since: float | None = None
+    evidence: tuple[str, ...] = ()
+    good: Reading | None = None
+    """The last reading whose facts are complete; its numbers are shown until better ones come."""
+    heard: float | None = None
+    """When the endpoint last said anything, if only that it is loading or wants a key."""
+    trouble: str = ""
+    """Why the polls since then brought no answer …"""
+    missed: int = 0
+    """… and how many of them there were."""
+    unbroken: bool = False
+    """Whether the poll before was a good one too (a rate over an outage would be an average of nothing)."""
+    rates: Mapping[str, EngineRates] = field(default_factory=dict)
+    """By engine label."""
+    total: EngineRates = NO_RATES
+    latencies: Latencies = NO_LATENCIES
+    by_engine: Mapping[str, Mapping[str, Window]] = field(default_factory=dict)
+    """Engine label → its windows of the last minute; only where there are several engines."""
+    cache_hit_rate: float | None = None
+    acceptance: float | None = None
+    marks: tuple[Sample, ...] = ()
+    """Where windows of the last minute may begin, oldest first."""
+    moved_at: Mapping[str, float] = field(default_factory=dict)
+    """Engine label -> when a counter of it last moved, or nothing was to be done."""
+    odd: Mapping[Key, Held] = field(default_factory=dict)
+    """Engines that differ from their siblings, and since when."""
+    restarted_at: float | None = None
+    began_again: str = ""
+    """How the last restart showed."""
+    calm_polls: int = 0
+    failures: int = 0
+    """Polls in a row that brought no facts."""
+    tps_history: tuple[float | None, ...] = ()
+
+    @property
+    def sample(self) -> Sample | None:
+        """The engines as last seen."""
+        good = self.good
+        return None if good is None or good.facts is None else Sample(good.at, good.facts.engines)
+
+    @property
+    def odd_engines(self) -> dict[Key, str]:
+        """What is odd for long enough to be told."""
+        return shown(self.odd)
+
+
+NOTHING_KNOWN = Memory()
+
+
+def without_facts(memory: Memory) -> Memory:
+    """After a poll that brought none."""
+    history = (*memory.tps_history[-HISTORY + 1 :], None)
+    return replace(memory, unbroken=False, failures=memory.failures + 1, tps_history=history)
+
+
+def measured(memory: Memory, reading: Reading, facts: Facts, *, busy: bool) -> Memory:
+    """After a poll that did: rates, percentiles, movement, restarts."""
+    new, old = Sample(reading.at, facts.engines), memory.sample
+    again = restarted(old, new) if old is not None else ""
+    slept = _slept(memory.good, reading)
+    unbroken = memory.unbroken and not slept
+    rates = engine_rates(old if unbroken else None, new)
+    all_together = summed(rates.values())
+    marks = tuple(m for m in memory.marks if new.at - m.at <= WINDOW_S) if not slept and not again else ()
+    first = marks[0] if marks else None
+    if not marks or new.at - marks[-1].at >= MARK_EVERY_S:
+        marks = (*marks, new)
+    by_engine = _by_engine(first, new)
+    return replace(
+        memory,
+        good=reading,
+        unbroken=True,
+        failures=0,
+        rates=rates,
+        total=all_together,
+        latencies=Latencies(
+            last=windows(old.engines, new.engines) if old is not None and unbroken and not again else {},
+            minute=windows(first.engines, new.engines) if first is not None else {},
+        ),
+        by_engine=by_engine,
+        cache_hit_rate=_share(first, new, "cache_hits", "cache_queries", "reported_hit_rate"),
+        acceptance=_share(first, new, "accepted_tokens", "draft_tokens", "reported_acceptance"),
+        marks=marks,
+        moved_at=_moved_at(memory, old, new),
+        odd=held(memory.odd, _odd(new, by_engine), new.at),
+        restarted_at=reading.at if again else memory.restarted_at,
+        began_again=again or memory.began_again,
+        calm_polls=0 if busy else memory.calm_polls + 1,
+        tps_history=(*memory.tps_history[-HISTORY + 1 :], all_together.generation_tps),
+    )
+
+
+def _slept(old: Reading | None, new: Reading) -> bool:
+    """Whether this machine stood still between two readings: its monotonic clock did, the server's counters didn't."""
+    if old is None or old.wall is None or new.wall is None:
+        return False
+    return (new.wall - old.wall) - (new.at - old.at) > SLEPT_S
+
+
+def _share(first: Sample | None, new: Sample, part: str, whole: str, reported: str) -> float | None:
+    """A share over the last minute; where there are no counters, what the servers report, averaged over the engines."""
+    if any(getattr(engine, whole) is not None for engine in new.engines):
+        return share(first, new, part, whole) if first is not None else None
+    told = [value for engine in new.engines if (value := getattr(engine, reported)) is not None]
+    return math.fsum(told) / len(told) if told else None
+
+
+def _by_engine(first: Sample | None, new: Sample) -> dict[str, dict[str, Window]]:
+    if first is None or len(new.engines) < 2:
+        return {}
+    before = {engine.label: engine for engine in first.engines}
+    return {e.label: windows((before[e.label],), (e,)) for e in new.engines if e.label in before}
+
+
+def _odd(new: Sample, by_engine: Mapping[str, Mapping[str, Window]]) -> dict[Key, str]:
+    """Engines that differ from their siblings now."""
+    if len(new.engines) < 2:
+        return {}
+    return odd_ones([member(e.label, e.running, e.kv_used, by_engine.get(e.label, {})) for e in new.engines])
+
+
+def member(name: str, running: int | None, kv_used: float | None, minute: Mapping[str, Window]) -> Member:
+    """A replica as it is compared: medians of the last minute, where it saw enough requests."""
+    medians = {kind: w.quantile(0.5) for kind, w in minute.items() if w.count >= FEWEST}
+    return Member(name, running, kv_used, medians.get("ttft"), medians.get("itl"))
+
+
+def _moved_at(memory: Memory, old: Sample | None, new: Sample) -> dict[str, float]:
+    """When each engine last moved as far as is known: now, unless it has work and no counter changed since ``old``."""
+    before = {engine.label: engine for engine in old.engines} if old is not None else {}
+    return {
+        engine.label: memory.moved_at.get(engine.label, new.at)
+        if _stands_still(before.get(engine.label), engine)
+        else new.at
+        for engine in new.engines
+    }
+
+
+def _stands_still(old: EngineReading | None, new: EngineReading) -> bool:
+    """Whether an engine that had work before, and has now, did nothing in between."""
+    if old is None or not has_work(old) or not has_work(new):
+        return False  # the work came after the last poll, or there is none
+    mark = progress_mark(new)
+    return mark is not None and mark == progress_mark(old)
+
+
+def has_work(engine: EngineReading) -> bool:
+    """Whether requests run or wait."""
+    return (engine.running or 0) + (engine.waiting or 0) > 0

@@ -1,0 +1,180 @@
+"""What a minute of polls gives: windows, shares, and what a machine that slept doesn't."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quarterdeck.model.fleet import State
+from quarterdeck.model.health import remember, settled
+from quarterdeck.model.limits import Limits
+from quarterdeck.model.memory import NOTHING_KNOWN, Memory
+from quarterdeck.model.reading import EngineReading, Facts, Histogram, Outcome, Reading
+
+LIMITS = Limits()
+BOUNDS = (0.01, 0.1, 1.0, math.inf)
+
+
+def histogram(*observed: float) -> Histogram:
+    return Histogram(BOUNDS, tuple(float(sum(value <= bound for value in observed)) for bound in BOUNDS))
+
+
+def reading(at: float, *engines: EngineReading, wall: float | None = None) -> Reading:
+    return Reading(at, Outcome.ANSWERED, facts=Facts("vllm", engines=engines), wall=wall)
+
+
+def after(*readings: Reading) -> Memory:
+    memory = NOTHING_KNOWN
+    for one in readings:
+        memory = remember(memory, one, LIMITS)
+    return memory
+
+
+def test_the_last_interval_and_the_last_minute_are_two_windows() -> None:
+    memory = after(
+        reading(100.0, EngineReading(ttft=histogram())),
+        reading(102.0, EngineReading(ttft=histogram(0.05, 0.05, 0.05))),
+        reading(104.0, EngineReading(ttft=histogram(0.05, 0.05, 0.05, 0.5))),
+    )
+    assert memory.latencies.last["ttft"].count == 1
+    assert memory.latencies.minute["ttft"].count == 4
+
+
+def test_a_missed_poll_ends_the_interval_but_not_the_minute() -> None:
+    memory = after(
+        reading(100.0, EngineReading(ttft=histogram())),
+        Reading(102.0, Outcome.TIMEOUT, "no answer"),
+        reading(104.0, EngineReading(ttft=histogram(0.5))),
+    )
+    assert memory.latencies.last == {}
+    assert memory.latencies.minute["ttft"].count == 1
+
+
+def test_nothing_is_claimed_over_the_sleep_of_a_laptop() -> None:
+    """Linux' monotonic clock stands still while the machine sleeps; the servers' counters don't."""
+    memory = after(
+        reading(100.0, EngineReading(generation_tokens=0.0, ttft=histogram()), wall=1e9),
+        reading(102.0, EngineReading(generation_tokens=5e6, ttft=histogram(0.5)), wall=1e9 + 28_800),
+    )
+    assert memory.total.generation_tps is None
+    assert memory.latencies.last == memory.latencies.minute == {}
+    later = remember(memory, reading(104.0, EngineReading(generation_tokens=5e6 + 20), wall=1e9 + 28_802), LIMITS)
+    assert later.total.generation_tps == 10.0
+
+
+def test_shares_are_of_the_last_minute_or_what_the_server_reports() -> None:
+    memory = after(
+        reading(100.0, EngineReading(cache_queries=0.0, cache_hits=0.0, draft_tokens=0.0, accepted_tokens=0.0)),
+        reading(102.0, EngineReading(cache_queries=100.0, cache_hits=60.0, draft_tokens=10.0, accepted_tokens=7.0)),
+    )
+    assert (memory.cache_hit_rate, memory.acceptance) == (0.6, 0.7)
+    reported = after(
+        reading(100.0, EngineReading("0", reported_hit_rate=0.2), EngineReading("1", reported_hit_rate=0.4))
+    )
+    assert reported.cache_hit_rate == pytest.approx(0.3)
+    assert reported.acceptance is None
+
+
+def test_an_odd_engine_is_told_after_a_while_and_forgotten_after_a_while() -> None:
+    def poll(at: float, third: int) -> Reading:
+        return reading(
+            at, EngineReading("0", running=8), EngineReading("1", running=9), EngineReading("2", running=third)
+        )
+
+    memory = NOTHING_KNOWN
+    for at in range(0, 10, 2):
+        memory = remember(memory, poll(float(at), 40), LIMITS)
+        assert memory.odd_engines == {}
+    memory = remember(memory, poll(10.0, 40), LIMITS)
+    assert memory.odd_engines == {("2", "running"): "40 running, the others 9"}
+    memory = remember(memory, poll(12.0, 9), LIMITS)
+    assert ("2", "running") in memory.odd_engines
+    memory = remember(memory, poll(24.0, 9), LIMITS)
+    assert memory.odd_engines == {}
+
+
+@pytest.mark.parametrize("interval", [0.5, 1.0, 2.0])
+def test_a_stall_shows_within_ten_seconds(interval: float) -> None:
+    """It answers, requests wait, and its counters stand still."""
+    memory, at = NOTHING_KNOWN, 1000.0
+    frozen = EngineReading(running=2, waiting=5, generation_tokens=1e4, prompt_tokens=1e4)
+    last_token = at
+    memory = remember(
+        memory, reading(at, EngineReading(running=2, waiting=5, generation_tokens=9e3, prompt_tokens=1e4)), LIMITS
+    )
+    while settled(memory, at, interval, LIMITS).state is not State.STALLED:
+        at += interval
+        memory = remember(memory, reading(at, frozen), LIMITS)
+        assert at - last_token <= 10.0 + interval
+    found = settled(memory, at, interval, LIMITS)
+    assert found.since == last_token + interval
+    assert found.evidence == ("engine 0: 2 running, 5 waiting; output tokens stand at 10000 since 8 s",)
+
+
+def test_an_idle_server_is_never_stalled_in_a_thousand_hours() -> None:
+    """Polled every 2 s, with now and then a request that comes and goes between two polls or is seen at one."""
+    memory, tokens = NOTHING_KNOWN, 0.0
+    states = set()
+    for poll in range(1000 * 1800):
+        if poll % 900 == 0:
+            tokens += 100.0
+        idle = EngineReading(running=1 if poll % 900 == 0 else 0, waiting=0, generation_tokens=tokens)
+        if poll % 1800 > 4:
+            # Nothing changes in between: what follows depends on the last minute only.
+            continue
+        memory = remember(memory, reading(poll * 2.0, idle), LIMITS)
+        states.add(memory.state)
+    assert states == {State.OK}
+
+
+numbers = st.sampled_from([0.0, 1.0, 1e3, 1e17, math.nan, math.inf, -1.0]) | st.floats(0, 1e6)
+wild_engines = st.builds(
+    EngineReading,
+    label=st.sampled_from(["0", "1"]),
+    running=st.none() | st.integers(0, 5),
+    generation_tokens=st.none() | numbers,
+    unfinished_tokens=st.none() | numbers,
+    prompt_tokens=st.none() | numbers,
+    cached_tokens=st.none() | numbers,
+    cached_apart=st.booleans(),
+    finished=st.lists(st.tuples(st.sampled_from(["stop", "abort"]), numbers), max_size=2).map(tuple),
+    requests=st.none() | numbers,
+    preemptions=st.none() | numbers,
+    cache_queries=st.none() | numbers,
+    cache_hits=st.none() | numbers,
+    draft_tokens=st.none() | numbers,
+    accepted_tokens=st.none() | numbers,
+    started=st.none() | numbers,
+    ttft=st.none() | st.lists(numbers, min_size=4, max_size=4).map(lambda counts: Histogram(BOUNDS, tuple(counts))),
+)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(-100, 100) | st.just(2.0),
+            st.floats(-1e5, 1e5) | st.just(2.0),
+            st.lists(wild_engines, max_size=2),
+            st.sampled_from([Outcome.ANSWERED, Outcome.ANSWERED, Outcome.TIMEOUT, Outcome.REFUSED]),
+        ),
+        max_size=12,
+    )
+)
+def test_no_interleaving_of_resets_gaps_clock_jumps_and_nan_gives_an_absurd_number(
+    polls: list[tuple[float, float, list[EngineReading], Outcome]],
+) -> None:
+    memory, at, wall = NOTHING_KNOWN, 1000.0, 1e9
+    for gap, wall_gap, engines, outcome in polls:
+        at, wall = at + gap, wall + wall_gap
+        facts = Facts("vllm", engines=tuple(engines)) if outcome is Outcome.ANSWERED else None
+        memory = remember(memory, Reading(at, outcome, outcome.value, facts=facts, wall=wall), LIMITS)
+        total = memory.total
+        rates = [total.generation_tps, total.prompt_tps, total.cached_tps, total.preemptions_ps]
+        rates += [value for _, value in total.finished_ps or ()]
+        shares = [memory.cache_hit_rate, memory.acceptance]
+        latencies = [memory.latencies.quantile("ttft", q) for q in (0.5, 0.95, 0.99)]
+        assert all(value is None or 0 <= value < 1e9 for value in (*rates, *latencies))
+        assert all(value is None or 0 <= value <= 1 for value in shares)
