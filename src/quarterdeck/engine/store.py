@@ -116,10 +116,12 @@ class Store:
         own = lately(watched.own, now)
         made_of = (memory, found, watched.interval, watched.odd, watched.occurrences.events, own)
         if watched.view is None or made_of != watched.made_of:
-            view = endpoint_view(watched.spec, watched.interval, memory, found)
-            watched.view = replace(
-                view,
-                odd=(*view.odd, *watched.odd),
+            watched.view = endpoint_view(
+                watched.spec,
+                watched.interval,
+                memory,
+                found,
+                odd=watched.odd,
                 events=watched.occurrences.events,
                 history=watched.history,
                 own=own,

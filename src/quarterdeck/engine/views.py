@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from quarterdeck.config.fleet import EndpointSpec
 from quarterdeck.model.fleet import EndpointView, ReplicaView, State
@@ -13,43 +14,51 @@ from quarterdeck.model.latency import Window
 from quarterdeck.model.memory import Memory
 from quarterdeck.model.models import ModelReading, ModelState
 from quarterdeck.model.rates import NO_RATES
-from quarterdeck.model.reading import EngineReading, Facts
+from quarterdeck.model.reading import EngineReading, Facts, Reading
 
 _NUMBERS_GONE = (State.DOWN, State.LOADING)
 
 
-def endpoint_view(spec: EndpointSpec, interval: float, memory: Memory, found: Conclusion) -> EndpointView:
-    """The row of ``spec``. Numbers of a server that is down or loading are left out: they were another process's."""
+def endpoint_view(spec: EndpointSpec, interval: float, memory: Memory, found: Conclusion, **more: Any) -> EndpointView:
+    """The row of ``spec``; ``more``: further fields of it.
+
+    Numbers of a server that is down or loading are left out: they were another process's.
+    """
     facts = memory.good.facts if memory.good is not None else None
-    blank = EndpointView(
-        name=spec.name,
-        url=spec.url,
-        host=spec.host,
-        boundary=spec.boundary,
-        protected=spec.protected,
-        interval=interval,
-        engine=None if spec.engine == "auto" else spec.engine,
-        state=found.state,
-        reason=found.reason,
-        since=found.since,
-        evidence=found.evidence,
-        tps_history=memory.tps_history,
-    )
-    if facts is None or memory.good is None:
-        return blank
-    known = replace(
-        blank,
-        engine=facts.engine,
-        version=facts.version,
-        answered=memory.good.at,
-        models=facts.models,
-        notes=facts.notes,
-        identity=facts.identity,
-        deployments=facts.deployments,
-    )
-    if found.state in _NUMBERS_GONE or (found.state is State.AUTH and memory.failures):
-        return replace(known, models=tuple(_listed(model) for model in facts.models))
-    return _with_numbers(known, memory, facts)
+    fields: dict[str, Any] = {  # one constructor call: `replace` on so many fields costs four times as much
+        "name": spec.name,
+        "url": spec.url,
+        "host": spec.host,
+        "boundary": spec.boundary,
+        "protected": spec.protected,
+        "interval": interval,
+        "engine": None if spec.engine == "auto" else spec.engine,
+        "state": found.state,
+        "reason": found.reason,
+        "since": found.since,
+        "evidence": found.evidence,
+        "tps_history": memory.tps_history,
+    }
+    if facts is not None and memory.good is not None:
+        fields |= _known(memory.good, facts)
+        if found.state in _NUMBERS_GONE or (found.state is State.AUTH and memory.failures):
+            fields["models"] = tuple(_listed(model) for model in facts.models)
+        else:
+            fields |= _numbers(memory, memory.good, facts)
+    odd = (*fields.get("odd", ()), *more.pop("odd", ()))
+    return EndpointView(**(fields | more | {"odd": odd}))
+
+
+def _known(good: Reading, facts: Facts) -> dict[str, Any]:
+    return {
+        "engine": facts.engine,
+        "version": facts.version,
+        "answered": good.at,
+        "models": facts.models,
+        "notes": facts.notes,
+        "identity": facts.identity,
+        "deployments": facts.deployments,
+    }
 
 
 def series_of(memory: Memory, facts: Facts) -> list[float | None]:
@@ -75,39 +84,38 @@ def _listed(model: ModelReading) -> ModelReading:
     return replace(model, state=ModelState.SERVED, size_bytes=None, vram_bytes=None, expires_at=None)
 
 
-def _with_numbers(view: EndpointView, memory: Memory, facts: Facts) -> EndpointView:
-    engines, rates = facts.engines, memory.total
+def _numbers(memory: Memory, good: Reading, facts: Facts) -> dict[str, Any]:
+    engines, rates, latencies = facts.engines, memory.total, memory.latencies
     fullest = [engine.kv_used for engine in engines if engine.kv_used is not None]
     odd = memory.odd_engines
-    return replace(
-        view,
-        latency_s=memory.good.latency_s if memory.good else None,
-        running=_sum([engine.running for engine in engines]),
-        waiting=_sum([engine.waiting for engine in engines]),
-        waiting_by_reason=_by_reason(engines),
-        generation_tps=rates.generation_tps,
-        prompt_tps=rates.prompt_tps,
-        cached_tps=rates.cached_tps,
-        finished_ps=rates.finished_ps,
-        preemptions_ps=rates.preemptions_ps,
-        cache_hit_rate=memory.cache_hit_rate,
-        acceptance=memory.acceptance,
-        latencies=memory.latencies,
-        ttft_p95_s=memory.latencies.quantile("ttft", 0.95),
-        itl_p95_s=memory.latencies.quantile("itl", 0.95),
-        kv_used=max(fullest) if fullest else None,
-        kv_capacity_tokens=_sum([engine.kv_capacity_tokens for engine in engines]),
-        replicas=_replicas(engines, memory, odd),
-        odd=tuple(f"engine {name}: {text}" for (name, _), text in odd.items()),
-        adapters=facts.adapters,
-        max_adapters=facts.max_adapters,
-        spend=facts.spend,
-        access_log=facts.access_log,
-        active_at=facts.active_at,
-        engines=engines,
-        origins=facts.origins,
-        estimates=facts.estimates,
-    )
+    return {
+        "latency_s": good.latency_s,
+        "running": _sum([engine.running for engine in engines]),
+        "waiting": _sum([engine.waiting for engine in engines]),
+        "waiting_by_reason": _by_reason(engines),
+        "generation_tps": rates.generation_tps,
+        "prompt_tps": rates.prompt_tps,
+        "cached_tps": rates.cached_tps,
+        "finished_ps": rates.finished_ps,
+        "preemptions_ps": rates.preemptions_ps,
+        "cache_hit_rate": memory.cache_hit_rate,
+        "acceptance": memory.acceptance,
+        "latencies": latencies,
+        "ttft_p95_s": latencies.quantile("ttft", 0.95),
+        "itl_p95_s": latencies.quantile("itl", 0.95),
+        "kv_used": max(fullest) if fullest else None,
+        "kv_capacity_tokens": _sum([engine.kv_capacity_tokens for engine in engines]),
+        "replicas": tuple(_replica(engine, memory, odd) for engine in engines),
+        "odd": tuple(f"engine {name}: {text}" for (name, _), text in odd.items()),
+        "adapters": facts.adapters,
+        "max_adapters": facts.max_adapters,
+        "spend": facts.spend,
+        "access_log": facts.access_log,
+        "active_at": facts.active_at,
+        "engines": engines,
+        "origins": facts.origins,
+        "estimates": facts.estimates,
+    }
 
 
 def _sum(values: list[int | None]) -> int | None:
@@ -124,10 +132,6 @@ def _by_reason(engines: Sequence[EngineReading]) -> tuple[tuple[str, int], ...]:
         for reason, count in engine.waiting_by_reason:
             sums[reason] = sums.get(reason, 0) + count
     return tuple(sums.items())
-
-
-def _replicas(engines: Sequence[EngineReading], memory: Memory, odd: Mapping[Key, str]) -> tuple[ReplicaView, ...]:
-    return tuple(_replica(engine, memory, odd) for engine in engines)
 
 
 def _replica(engine: EngineReading, memory: Memory, odd: Mapping[Key, str]) -> ReplicaView:
