@@ -22,6 +22,7 @@ class Asked:
     target: str
     headers: Mapping[str, str]
     raw: bytes
+    body: bytes = b""
 
     @property
     def path(self) -> str:
@@ -83,7 +84,11 @@ async def _read_request(reader: asyncio.StreamReader) -> Asked | None:
     first, *rest = raw.decode("latin-1").split("\r\n")
     words = first.split(" ")
     headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in rest if line)}
-    return Asked(words[0], words[1] if len(words) > 1 else "", headers, raw)
+    try:
+        body = await reader.readexactly(int(headers.get("content-length", "0")))
+    except (asyncio.IncompleteReadError, OSError):
+        return None
+    return Asked(words[0], words[1] if len(words) > 1 else "", headers, raw + body, body)
 
 
 @asynccontextmanager

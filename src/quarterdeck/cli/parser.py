@@ -35,6 +35,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     # Only the command on the line gets its options: making all of them would show in the time to the first frame.
     _status(commands, needed="status" in argv)
     _check(commands, needed="check" in argv)
+    _probe(commands, needed="probe" in argv)
     _config(commands, needed="config" in argv)
     _demo(commands, needed="demo" in argv)
     arguments = parser.parse_args(argv)
@@ -96,6 +97,16 @@ def _check(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> No
         metavar="SECONDS",
         help="answer within this, whatever hangs (default: 10)",
     )
+
+
+def _probe(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> None:
+    parser = _command(commands, "probe", "Send one small request (16 tokens) to an endpoint and time it.")
+    if not needed:
+        return
+    _add_fleet(parser, argparse.SUPPRESS)
+    parser.add_argument("endpoint", metavar="ENDPOINT", help="its name, as `quarterdeck status` shows it")
+    parser.add_argument("--model", metavar="NAME", help="the model to ask (default: the first that is in memory)")
+    parser.add_argument("--json", action="store_true", help="as JSON")
 
 
 def _config(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> None:

@@ -155,7 +155,7 @@ async def _look(place: Candidate) -> EndpointSpec | str | None:
         return f"{place.url}: {failure.reason}" if answers else None
     finally:
         await fetch.close()
-    return _spec(place, engine, engine if engine in ("ollama", "vllm", "llamacpp", "sglang") else "auto")
+    return _spec(place, engine, engine if engine != "openai" else "auto")
 
 
 def _spec(place: Candidate, label: str, engine: str) -> EndpointSpec:

@@ -44,7 +44,12 @@ class Pollable(Protocol):
 def _open_endpoint(spec: EndpointSpec, clock: Clock) -> Pollable:
     from quarterdeck.endpoints.endpoint import Endpoint
 
-    return Endpoint(spec, monotonic=clock.monotonic, wall=clock.wall)
+    local = None
+    if spec.engine in ("auto", "ollama"):
+        from quarterdeck.hosts.ollama_local import open_local
+
+        local = open_local(spec, clock.monotonic, clock.wall)
+    return Endpoint(spec, monotonic=clock.monotonic, wall=clock.wall, local=local)
 
 
 def _open_host(spec: HostSpec, clock: Clock) -> Host:
@@ -75,7 +80,7 @@ class Engine:
         self._resumed_at = -math.inf
         self._asked_at: dict[str, float] = {}
         self.interval = fleet.console.poll
-        self._clock = clock
+        self.clock = clock
         self._open_endpoint = open_endpoint
         self._open_host = open_host
         self._store = Store(fleet.limits)
@@ -101,7 +106,7 @@ class Engine:
         """Begin polling in the background; returns at once."""
         use_daemon_threads()
         self._started = True
-        self._schedule.set(self._intervals(), self._clock.monotonic())
+        self._schedule.set(self._intervals(), self.clock.monotonic())
         self._arm()
 
     async def stop(self) -> None:
@@ -135,7 +140,7 @@ class Engine:
         await asyncio.gather(*polls)
 
     def _may_ask(self, spec: EndpointSpec) -> bool:
-        interval, now = spec.interval(self.interval), self._clock.monotonic()
+        interval, now = spec.interval(self.interval), self.clock.monotonic()
         if interval > self.interval and now - self._asked_at.get(spec.name, -math.inf) < interval:
             return False
         self._asked_at[spec.name] = now
@@ -143,9 +148,9 @@ class Engine:
 
     def snapshot(self) -> FleetSnapshot:
         """The fleet as known now. Rows that did not change are the same objects as last time."""
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         settle_at = now if self._paused_at is None else self._paused_at
-        return self._store.snapshot(now, self._clock.wall(), settle_at, self._resumed_at)
+        return self._store.snapshot(now, self.clock.wall(), settle_at, self._resumed_at)
 
     def add(self, endpoints: tuple[EndpointSpec, ...], hosts: tuple[HostSpec, ...] = ()) -> None:
         """Watch more (discovery, the demo fleet); names that are watched already stay as they are."""
@@ -162,7 +167,7 @@ class Engine:
     def refresh(self, name: str | None = None) -> None:
         """Poll that endpoint, or everything, as soon as possible; back-off and pause notwithstanding."""
         names = [name] if name is not None else list(self._intervals())
-        self._schedule.hurry(names, self._clock.monotonic())
+        self._schedule.hurry(names, self.clock.monotonic())
         if self._started:
             self._launch()
 
@@ -173,10 +178,10 @@ class Engine:
     def pause(self, paused: bool) -> None:
         """Stop or resume polling; the last numbers stay and grow old."""
         if paused:
-            self._paused_at = self._clock.monotonic() if self._paused_at is None else self._paused_at
+            self._paused_at = self.clock.monotonic() if self._paused_at is None else self._paused_at
         elif self._paused_at is not None:
             self._paused_at = None
-            self._resumed_at = self._clock.monotonic()
+            self._resumed_at = self.clock.monotonic()
             self.refresh()
 
     def set_interval(self, seconds: float) -> None:
@@ -197,7 +202,7 @@ class Engine:
 
     def _reschedule(self) -> None:
         if self._started:
-            self._schedule.set(self._intervals(), self._clock.monotonic())
+            self._schedule.set(self._intervals(), self.clock.monotonic())
             self._arm()
 
     def _arm(self) -> None:
@@ -206,18 +211,18 @@ class Engine:
             self._timer.cancel()
         due = self._schedule.next_at()
         if due is not None and self._started:
-            delay = max(0.0, due - self._clock.monotonic())
+            delay = max(0.0, due - self.clock.monotonic())
             self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
 
     def _tick(self) -> None:
         if not self.paused:
             self._launch()
         else:
-            self._schedule.skip(self._clock.monotonic())
+            self._schedule.skip(self.clock.monotonic())
             self._arm()
 
     def _launch(self) -> None:
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         due = set(self._schedule.due(now))
         for host in self.fleet.hosts:
             if _HOST + host.name in due:
@@ -237,17 +242,17 @@ class Engine:
         try:
             ok = await poll
         finally:
-            self._schedule.ended(name, self._clock.monotonic(), ok=ok)
+            self._schedule.ended(name, self.clock.monotonic(), ok=ok)
 
     async def _poll(self, spec: EndpointSpec) -> bool:
         try:
             endpoint = self._endpoints.get(spec.name)
             if endpoint is None:
-                endpoint = self._endpoints[spec.name] = self._open_endpoint(spec, self._clock)
+                endpoint = self._endpoints[spec.name] = self._open_endpoint(spec, self.clock)
             reading = await endpoint.poll()
         except Exception as error:  # noqa: BLE001  (a bug in one adapter is a reading too, not a traceback over the console)
-            reading = Reading(self._clock.monotonic(), Outcome.FAILED, f"can't be polled ({type(error).__name__})")
-        offset = self._clock.wall() - self._clock.monotonic()
+            reading = Reading(self.clock.monotonic(), Outcome.FAILED, f"can't be polled ({type(error).__name__})")
+        offset = self.clock.wall() - self.clock.monotonic()
         self._store.apply(spec.name, replace(reading, wall=reading.at + offset))
         return reading.facts is not None or reading.outcome is Outcome.LOADING  # it will be ready any moment
 
@@ -255,9 +260,9 @@ class Engine:
         try:
             host = self._hosts.get(spec.name)
             if host is None:
-                host = self._hosts[spec.name] = self._open_host(spec, self._clock)
+                host = self._hosts[spec.name] = self._open_host(spec, self.clock)
             reading = await host.read()
         except Exception as error:  # noqa: BLE001  (as above)
-            reading = HostReading(self._clock.monotonic(), spec.gpus, reason=f"can't be read ({type(error).__name__})")
+            reading = HostReading(self.clock.monotonic(), spec.gpus, reason=f"can't be read ({type(error).__name__})")
         self._store.apply_host(spec.name, reading)
         return not reading.reason or bool(reading.gpus) or reading.memory_total_bytes is not None

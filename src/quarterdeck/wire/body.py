@@ -24,6 +24,11 @@ def parse(body: bytes) -> object:
     return value
 
 
+def dumped(value: object) -> bytes:
+    """``value`` as JSON."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
 def mapping(value: object) -> Mapping[str, object]:
     """An object, or an empty one."""
     return value if isinstance(value, dict) else _NOTHING

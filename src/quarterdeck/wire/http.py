@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -14,20 +14,19 @@ import httpx
 
 from quarterdeck import __version__
 from quarterdeck.config.fleet import Auth, Tls
-from quarterdeck.format import printable
 from quarterdeck.model.reading import Outcome
 from quarterdeck.wire import body as json_body
 from quarterdeck.wire.failure import Failure, explain, is_expired
 from quarterdeck.wire.keys import Key
 from quarterdeck.wire.redaction import SHORTEST_SECRET, Redactor
+from quarterdeck.wire.refusal import refusal
+from quarterdeck.wire.stream import bounded, capped
 from quarterdeck.wire.tls import context_for, expiry_of, plain_context
 from quarterdeck.wire.transport import StreamTransport
 
 MOST_BYTES = 8 * 2**20
-_INFLATE = {"gzip": 31, "x-gzip": 31, "deflate": 47}
-_LONGEST_SAID = 4096
+_LONGEST_REFUSAL = 64 * 2**10
 _PLAIN_TLS = Tls()
-Clean = Callable[[str], str]
 for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy"):
     # Their debug logs hold the headers of answers, in which a server may echo a key.
     logging.getLogger(_name).disabled = True
@@ -130,6 +129,27 @@ class Fetch:
                 return None
             raise
 
+    @asynccontextmanager
+    async def streaming(self, path: str, payload: object, *, most: int = MOST_BYTES) -> AsyncIterator[httpx.Response]:
+        """POST ``payload`` as JSON and read the 2xx answer as it comes (`aiter_lines`, httpx-sse), at most ``most`` bytes of it.
+
+        Raises Failure for everything else, also while the body is read. It is sent once; the deadline is the caller's.
+        """
+        try:
+            await self.ready()
+            request = await self._request(path, json_body.dumped(payload))
+            response = await self._opened().send(request, stream=True)
+            try:
+                if not response.is_success:
+                    raise refusal(response, await bounded(response, _LONGEST_REFUSAL, self.redacted), self.redacted)
+                yield capped(response, most)
+            finally:
+                await response.aclose()
+        except (Failure, TimeoutError):
+            raise
+        except (httpx.HTTPError, httpx.StreamError, OSError) as error:
+            raise await self._explained(error) from None
+
     async def _get(self, path: str, most: int) -> Answer:
         try:
             async with asyncio.timeout(self.target.timeout):
@@ -140,15 +160,22 @@ class Fetch:
         except Exception as error:  # noqa: BLE001  (a failure is a reading, whatever a library raises)
             raise await self._explained(error) from None
 
-    async def _request(self, path: str) -> httpx.Request:
+    def _opened(self) -> httpx.AsyncClient:
         if self._client is None:
             self._client = self._open()
+        return self._client
+
+    async def _request(self, path: str, content: bytes | None = None) -> httpx.Request:
+        """A GET, or a POST of ``content``, which is JSON."""
         headers = dict(self.target.headers)
         if self._key is not None:
             name, value = await self._key.header()
             headers[name] = value
-        request = self._client.build_request("GET", self.target.url + path, headers=headers)
-        if len(self._requests) < 64:
+        if content is not None:
+            headers["Content-Type"] = "application/json"
+        method = "GET" if content is None else "POST"
+        request = self._opened().build_request(method, self.target.url + path, headers=headers, content=content)
+        if content is None and len(self._requests) < 64:
             self._requests[path] = request
         return request
 
@@ -172,7 +199,7 @@ class Fetch:
             self._answered = True
             if self.first_answer_s is None:
                 self.first_answer_s = time.perf_counter() - started
-            body = await _bounded(response, most, self.redacted)
+            body = await bounded(response, most, self.redacted)
         finally:
             await response.aclose()
         self.middle = (asked_at + self._monotonic()) / 2
@@ -181,7 +208,7 @@ class Fetch:
         ) is not None:  # a debugging proxy echoes it; it must not get to a screen or file
             body = redactor.body(body)
         if not response.is_success:
-            raise _refusal(response, body, self.redacted)
+            raise refusal(response, body, self.redacted)
         return Answer(response.status_code, response.headers, body)
 
     @property
@@ -201,75 +228,3 @@ class Fetch:
             return failure
         ended = await expiry_of(parts.hostname or "", parts.port or 443, self.target.tls, self.target.timeout)
         return Failure(failure.outcome, f"TLS: certificate expired on {ended}") if ended else failure
-
-
-def _words(said: str, limit: int, clean: Clean) -> str:
-    """The server's own text for the screen: cut last, as the part of a key that a cut leaves would not be found."""
-    return printable(clean(printable(clean(said), _LONGEST_SAID)), limit)
-
-
-async def _bounded(response: httpx.Response, most: int, clean: Clean) -> bytes:
-    """The body, unpacked here where a server compresses unasked: httpx would unpack a bomb before its size is known."""
-    status = response.status_code
-    named = response.headers.get("content-encoding", "")
-    coding = named.strip().lower()
-    if coding not in ("", "identity") and coding not in _INFLATE:
-        raise Failure(Outcome.FAILED, f"the answer is packed as {_words(named, 20, clean)}, unasked", status=status)
-    unpack = zlib.decompressobj(_INFLATE[coding]) if coding in _INFLATE else None
-    chunks: list[bytes] = []
-    size = packed = 0
-    async for raw in response.aiter_raw():
-        try:
-            chunk = unpack.decompress(raw, most + 1 - size) if unpack is not None else raw
-        except zlib.error:
-            raise Failure(Outcome.FAILED, f"the answer is not {coding}, as it says it is", status=status) from None
-        size += len(chunk)
-        if size > most:
-            words = f"{most // 2**20} MiB" if most >= 2**20 else f"{most // 2**10} KiB"
-            raise Failure(Outcome.FAILED, f"the answer is larger than {words}", status=status)
-        chunks.append(chunk)
-        packed += len(raw)
-    if unpack is not None and packed and not unpack.eof:
-        raise Failure(Outcome.FAILED, f"the {coding} answer ends half-way", status=status)
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-
-def _refusal(response: httpx.Response, body: bytes, clean: Clean) -> Failure:
-    """A status other than 2xx, in words; the server's own words behind it where it gives any."""
-    status = response.status_code
-    said = _said(body, clean)
-    if response.is_redirect or 300 <= status < 400:
-        where = clean(response.headers.get("location", "")).partition("?")[0].rpartition("@")[2]
-        return Failure(
-            Outcome.FAILED,
-            f"{status}: redirects to {_words(where, 80, clean) or 'elsewhere'}; set url to that",
-            status=status,
-        )
-    if status == 401:
-        return Failure(Outcome.AUTH, "401: key missing or wrong", status=status)
-    if status == 403:
-        return Failure(
-            Outcome.AUTH, f"403: not allowed ({said or 'wrong key, or a Host header that is refused'})", status=status
-        )
-    if status == 503 and said.lower().startswith("loading model"):
-        return Failure(Outcome.LOADING, "loading the model", status=status)
-    if status == 429:
-        return Failure(Outcome.BUSY, f"429: {said or 'too many requests'}", status=status)
-    words = said or {
-        502: "the proxy can't reach the server behind it",
-        503: "not available",
-        504: "the proxy got no answer from the server behind it",
-    }.get(status, _words(response.reason_phrase, 60, clean) or "error")
-    return Failure(Outcome.FAILED, f"{status}: {words}", status=status)
-
-
-def _said(body: bytes, clean: Clean) -> str:
-    """The message of an error body in any of the usual shapes: {"error": "…"}, {"error": {"message": "…"}}, {"detail": "…"}."""
-    if len(body) > 65536:
-        return ""
-    data = json_body.mapping(json_body.parse(body))
-    error = data.get("error")
-    for candidate in (json_body.mapping(error).get("message"), error, data.get("message"), data.get("detail")):
-        if isinstance(candidate, str) and candidate.strip():
-            return _words(candidate, 100, clean)
-    return ""

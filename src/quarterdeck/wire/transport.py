@@ -113,9 +113,12 @@ class StreamTransport(httpx.AsyncBaseTransport):
         self._idle: _Connection | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send and read the answer's head; a kept-alive connection that was closed meanwhile is replaced once."""
+        """Send and read the answer's head; a GET on a kept-alive connection that was closed meanwhile is sent again.
+
+        Whatever else is sent goes on a connection of its own: nobody could tell whether it was done before that one broke.
+        """
         body = await request.aread()
-        connection = self._take()
+        connection = self._take() if request.method == "GET" else None
         if connection is not None:
             with contextlib.suppress(Closed, OSError):
                 response = await self._exchange(connection, request, body)

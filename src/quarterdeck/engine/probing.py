@@ -1,0 +1,48 @@
+"""A timed request of our own to an endpoint, on somebody's word: which model it goes to, and what forbids it."""
+
+from __future__ import annotations
+
+from quarterdeck.engine.engine import Engine
+from quarterdeck.errors import UsageError
+from quarterdeck.model.fleet import EndpointView, State
+from quarterdeck.model.models import ModelReading, ModelState
+from quarterdeck.model.own import OwnRequest
+
+_READY = (ModelState.LOADED, ModelState.SERVED)
+
+
+def probed_model(view: EndpointView, wanted: str | None = None) -> ModelReading:
+    """The model to ask: the one called ``wanted``, else the first that is in memory. Raises UsageError with what to do."""
+    if view.state in (State.DOWN, State.AUTH, State.LOADING, State.SLEEPING):
+        raise UsageError(f"{view.name} is {view.state.value}: {view.reason}", hint="A request would fail, or wake it.")
+    if wanted is not None:
+        found = next((model for model in view.models if wanted in (model.id, model.label)), None)
+        if found is None:
+            names = ", ".join(model.label for model in view.models[:5]) or "none"
+            raise UsageError(f"{view.name} has no model {wanted!r}", hint=f"It has {names}.")
+        if found.state not in _READY:
+            raise UsageError(f"{found.label} is not in memory", hint="A request would load it.")
+        return found
+    ready = [model for model in view.models if model.state in _READY]
+    if not ready:
+        raise UsageError(f"{view.name} has no model in memory", hint="A request would load one.")
+    return ready[0]
+
+
+async def probe(engine: Engine, name: str, wanted: str | None = None) -> tuple[ModelReading, OwnRequest]:
+    """Send one small request and time it. Raises UsageError where it can't or must not be sent, Failure where it fails."""
+    spec = next((spec for spec in engine.fleet.endpoints if spec.name == name), None)
+    view = next((view for view in engine.snapshot().endpoints if view.name == name), None)
+    if spec is None or view is None:
+        names = ", ".join(spec.name for spec in engine.fleet.endpoints[:8]) or "none"
+        raise UsageError(f"no endpoint is called {name!r}", hint=f"There are {names}.")
+    if engine.fleet.console.read_only:
+        raise UsageError("the fleet file says read_only", hint="A request costs the server work.")
+    model = probed_model(view, wanted)
+    from quarterdeck.endpoints.probe import timed
+
+    request = await timed(
+        spec, view.engine or "openai", model, monotonic=engine.clock.monotonic, wall=engine.clock.wall
+    )
+    engine.note_own(name, request)
+    return model, request
