@@ -16,5 +16,6 @@ real:  ## tests against real model servers; installs them first (minutes, 4 GB)
 	QUARTERDECK_REAL_REQUIRED=1 uv run pytest -n 0 tests/real
 
 bench:  ## what it costs, beside what it is measured by
+	uv run python benchmarks/metrics_page.py
 	uv run python benchmarks/startup.py
 	uv run python benchmarks/fleet.py

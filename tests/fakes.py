@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from quarterdeck.config.fleet import ConsoleSettings, EndpointSpec, FleetConfig, HostSpec
 from quarterdeck.engine.clock import Clock
+from quarterdeck.model.events import Event, EventKind
 from quarterdeck.model.fleet import (
     EMPTY_FLEET,
+    ENDPOINT_SERIES,
     EndpointView,
     FleetSnapshot,
     State,
 )
 from quarterdeck.model.gpu import GpuView
+from quarterdeck.model.history import History
 from quarterdeck.model.host import HostView
+from quarterdeck.model.latency import Window
 from quarterdeck.model.models import ModelReading, ModelState
 
 GIB = 2**30
@@ -87,6 +92,30 @@ def endpoint_view(name: str = "vllm-a", *, now: float = 10_000.0, **known: Any) 
         "latency_s": 0.012,
     }
     return EndpointView(name=name, **(usual | known))
+
+
+def history(
+    seconds: float,
+    interval: float = 2.0,
+    now: float = 10_000.0,
+    **series: Callable[[float], float | None],
+) -> History:
+    """What was recorded up to ``now``; each series is a function of the seconds before it. The others are unknown."""
+    recorded = History(ENDPOINT_SERIES)
+    for place in range(int(seconds / interval), -1, -1):
+        ago = place * interval
+        recorded.record(now - ago, [series[name](ago) if name in series else None for name in ENDPOINT_SERIES])
+    return recorded
+
+
+def event(ago: float, word: str, text: str, kind: EventKind = EventKind.STATE, now: float = 10_000.0) -> Event:
+    """Something that happened."""
+    return Event(now - ago, kind, word, text)
+
+
+def window(bounds: tuple[float, ...], counts: tuple[float, ...]) -> Window:
+    """What a histogram saw: cumulative counts, the last bound is infinite."""
+    return Window((*bounds, float("inf")), counts)
 
 
 def model(identity: str = "qwen3-32b", state: ModelState = ModelState.LOADED, **known: Any) -> ModelReading:

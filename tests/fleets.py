@@ -2,17 +2,97 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
-from fakes import GIB, endpoint_view, gpu, host_view, model
-from quarterdeck.model.fleet import Boundary, FleetSnapshot, ReplicaView, State
+from fakes import GIB, endpoint_view, event, gpu, history, host_view, model, window
+from quarterdeck.model.events import EventKind
+from quarterdeck.model.fleet import Boundary, EndpointView, FleetSnapshot, OwnRequests, ReplicaView, State
+from quarterdeck.model.latency import Latencies
 from quarterdeck.model.models import ModelState
+from quarterdeck.model.reading import AccessLog, Deployment, EngineReading, Histogram, LoraAdapter, Spend
 
 
 def wave(length: int, top: float, gap: int | None = None) -> tuple[float | None, ...]:
     """A history that rises and falls, with a gap of three at ``gap``."""
     values = [top * (0.35 + 0.6 * abs(((place * 7) % 40) / 20 - 1)) for place in range(length)]
     return tuple(None if gap is not None and gap <= place < gap + 3 else value for place, value in enumerate(values))
+
+
+def load(top: float, period: float = 240.0, restarted: float | None = None, floor: float = 0.3):  # type: ignore[no-untyped-def]
+    """A series that rises and falls, as a function of the seconds before now; unknown for half a minute at ``restarted``."""
+
+    def value(ago: float) -> float | None:
+        if restarted is not None and restarted <= ago < restarted + 30:
+            return None
+        return (
+            top * (floor + (1 - floor) * (0.5 + 0.5 * math.sin(ago * 2 * math.pi / period))) * (1 - 0.1 * (ago % 7) / 7)
+        )
+
+    return value
+
+
+TTFT = (0.1, 0.25, 0.5, 1.0, 2.5)
+VLLM_ORIGINS = {
+    "running": "/metrics vllm:num_requests_running",
+    "waiting": "/metrics vllm:num_requests_waiting",
+    "kv_used": "/metrics vllm:kv_cache_usage_perc",
+    "generation_tokens": "/metrics vllm:generation_tokens_total",
+    "finished": "/metrics vllm:request_success_total",
+    "ttft": "/metrics vllm:time_to_first_token_seconds",
+    "models": "/v1/models",
+    "version": "/version",
+}
+
+
+def vllm_engine(label: str, running: int) -> EngineReading:
+    """What a vLLM engine told."""
+    return EngineReading(
+        label,
+        running=running,
+        waiting=0,
+        kv_used=0.62,
+        kv_capacity_tokens=640_000,
+        generation_tokens=81_231_554.0,
+        finished=(("stop", 120_331.0), ("length", 4_410.0), ("abort", 12.0)),
+        ttft=Histogram((*TTFT, math.inf), (40.0, 4_010.0, 7_700.0, 9_100.0, 9_130.0, 9_131.0)),
+        started=1_795_300_000.0,
+    )
+
+
+def busy_history(now: float):  # type: ignore[no-untyped-def]
+    """An hour of a vLLM in production that was restarted eleven minutes ago."""
+    return history(
+        3000,
+        now=now,
+        generation_tps=load(1400, restarted=660),
+        prompt_tps=load(6200, 310, restarted=660),
+        running=lambda ago: float(round(load(18, restarted=660)(ago) or 0)) if not 660 <= ago < 690 else None,
+        waiting=lambda ago: max(0.0, float(round(9 * math.sin(ago / 170)))) if not 660 <= ago < 690 else None,
+        kv_used=load(0.93, 400, restarted=660),
+        ttft_p95_s=load(0.61, 180, restarted=660),
+        itl_p95_s=load(0.028, 500, restarted=660, floor=0.7),
+    )
+
+
+def gateway(now: float = 10_000.0) -> EndpointView:
+    """A LiteLLM with one deployment that is out."""
+    return endpoint_view(
+        "litellm",
+        now=now,
+        url="http://10.0.0.2:4000",
+        engine="litellm",
+        version="1.77.5",
+        host="gate",
+        running=7,
+        spend=Spend(41.2371, "/metrics litellm_spend_metric_total"),
+        deployments=(
+            Deployment("chat", "hosted_vllm/qwen3-32b http://10.0.0.4:8000", "healthy"),
+            Deployment("chat", "hosted_vllm/qwen3-32b http://10.0.0.5:8000", "outage"),
+            Deployment("embed", "openai/bge-m3"),
+        ),
+        origins={"running": "/metrics litellm_in_flight_requests", "deployments": "/model/info"},
+    )
 
 
 def mixed_fleet(now: float = 10_000.0) -> FleetSnapshot:
@@ -34,10 +114,46 @@ def mixed_fleet(now: float = 10_000.0) -> FleetSnapshot:
                 kv_used=0.62,
                 models=(model("qwen3-32b", ModelState.SERVED, context_length=32768),),
                 replicas=(
-                    ReplicaView("0", 7, 0, 700.0, 0.66),
-                    ReplicaView("1", 5, 0, 534.0, 0.58),
+                    ReplicaView("0", 7, 0, 700.0, 0.66, 2_900.0, 0.40, 0.021),
+                    ReplicaView("1", 5, 0, 534.0, 0.58, 2_500.0, 0.44, 0.048, ("ITL 48 ms, the others 21 ms",)),
                 ),
+                odd=("engine 1: ITL 48 ms, the others 21 ms",),
                 tps_history=wave(60, 1300),
+                cached_tps=4_100.0,
+                finished_ps=(("stop", 1.4), ("length", 0.2), ("abort", 0.1)),
+                preemptions_ps=0.0,
+                cache_hit_rate=0.76,
+                acceptance=0.71,
+                kv_capacity_tokens=1_280_000,
+                latencies=Latencies(
+                    last={"ttft": window(TTFT, (1, 2, 3, 3, 3, 3)), "itl": window((0.02, 0.05), (300, 2_400, 2_410))},
+                    minute={
+                        "ttft": window(TTFT, (3, 51, 88, 95, 96, 96)),
+                        "itl": window((0.02, 0.05), (9_000, 71_000, 71_200)),
+                        "e2e": window((1.0, 5.0, 20.0), (2, 40, 91, 92)),
+                        "queue": window((0.01, 0.1), (90, 96, 96)),
+                    },
+                ),
+                adapters=(LoraAdapter("sql-expert", running=True), LoraAdapter("support-de", waiting=True)),
+                max_adapters=8,
+                identity=(
+                    ("model data type", "bfloat16"),
+                    ("KV cache data type", "fp8"),
+                    ("block size", "16"),
+                    ("prefix caching", "on"),
+                    ("tensor parallel", "2"),
+                ),
+                engines=(vllm_engine("0", 7), vllm_engine("1", 5)),
+                origins=VLLM_ORIGINS,
+                events=(
+                    event(2900, "OK", "it answers", now=now),
+                    event(690, "DOWN", "connection refused", now=now),
+                    event(660, "restart", "counters began anew", EventKind.RESTART, now=now),
+                    event(655, "OK", "it answers again", now=now),
+                    event(200, "BUSY", "12 requests wait", now=now),
+                    event(140, "OK", "nothing waits any more", now=now),
+                ),
+                history=busy_history(now),
             ),
             endpoint_view(
                 "llama-batch",
@@ -54,7 +170,17 @@ def mixed_fleet(now: float = 10_000.0) -> FleetSnapshot:
                 itl_p95_s=0.048,
                 kv_used=0.97,
                 models=(model("meta-llama/Llama-3.3-70B-Instruct", ModelState.SERVED),),
+                evidence=("37 waiting, the limit is 1", "KV cache 97 %, the limit is 90 %"),
+                waiting_by_reason=(("capacity", 35), ("deferred", 2)),
                 tps_history=wave(60, 900, gap=40),
+                history=history(
+                    400,
+                    now=now,
+                    generation_tps=load(900, 100),
+                    running=lambda ago: 16.0,
+                    waiting=lambda ago: max(0.0, 40.0 - ago // 4),
+                    kv_used=lambda ago: max(0.4, 0.97 - ago / 900),
+                ),
             ),
             endpoint_view(
                 "ollama-lab",
@@ -77,6 +203,21 @@ def mixed_fleet(now: float = 10_000.0) -> FleetSnapshot:
                     model("nomic-embed-text:latest", ModelState.INSTALLED, size_bytes=274_302_450),
                 ),
                 notes=("Ollama tells nothing of its load: running, waiting and tok/s are unknown.",),
+                running=2,
+                estimates=frozenset({"running"}),
+                origins={
+                    "running": "established connections to port 11434: an upper bound",
+                    "models": "/api/ps, /api/tags",
+                },
+                access_log=AccessLog(14.0, (("2xx", 12), ("5xx", 2)), 1.2, 8.8, "journalctl -u ollama"),
+                own=OwnRequests(5, 0.31, 44.0, now - 40),
+                active_at=now - 12,
+                history=history(
+                    1200,
+                    now=now,
+                    vram_bytes=lambda ago: 17.4 * GIB if ago < 700 else 0.0,
+                    running=lambda ago: float(ago % 200 < 60),
+                ),
             ),
             endpoint_view(
                 "llama-edge",

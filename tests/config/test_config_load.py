@@ -105,7 +105,15 @@ def test_the_boundary_comes_from_the_url(read_fleet: ReadFleet, url: str, bounda
 
 
 @pytest.mark.parametrize(
-    ("word", "engine"), [("vLLM", "vllm"), ("llama-server", "llamacpp"), ("OpenAI-compatible", "openai")]
+    ("word", "engine"),
+    [
+        ("vLLM", "vllm"),
+        ("llama-server", "llamacpp"),
+        ("LM Studio", "lmstudio"),
+        ("llama_swap", "llama-swap"),
+        ("text-generation-inference", "tgi"),
+        ("OpenAI-compatible", "openai"),
+    ],
 )
 def test_engines_by_other_names(read_fleet: ReadFleet, word: str, engine: str) -> None:
     (endpoint,) = read_fleet(f'[[endpoint]]\nname = "a"\nurl = "http://x"\nengine = "{word}"').config.endpoints

@@ -16,8 +16,10 @@ NAME = 'expected a name such as "gpu-1" (1 to 60 printable characters)'
 URL = 'expected a URL such as "http://127.0.0.1:8000"'
 AUTH = 'endpoint "a": auth: expected a table such as { env = "VLLM_API_KEY" } (a key never stands in this file)'
 ONE_OF = 'expected exactly one of env, file and command, such as { env = "VLLM_API_KEY" }'
-GPUS = 'expected "local", "none" or the URL of an exporter such as "http://gpu-1:9400/metrics"'
-ENDPOINT_KEYS = "name, url, engine, host, boundary, protected, poll, timeout, headers, auth, tls, proxy"
+GPUS = 'expected "local", "none", "ssh" or the URL of an exporter such as "http://gpu-1:9400/metrics"'
+ENDPOINT_KEYS = (
+    "name, url, engine, host, boundary, protected, poll, timeout, headers, auth, tls, proxy, via, access_log"
+)
 
 WHOLE_FILES = [
     ("[console]\npoll = ", ["not valid TOML: Invalid value (at end of document)"]),
@@ -59,7 +61,23 @@ WHOLE_FILES = [
         ["2: limits.busy_waiting: expected a whole number from 1 to 1000000, got a huge number"],
     ),
     ("[[host]]", [f"1: host 1: name: missing; {NAME}"]),
-    ('[[host]]\nname = "h"\ngpus = "ssh"', [f'3: host "h": gpus: {GPUS}, got "ssh"']),
+    ('[[host]]\nname = "h"\ngpus = "sshd"', [f'3: host "h": gpus: {GPUS}, got "sshd"']),
+    (
+        '[[host]]\nname = "the box"\ngpus = "ssh"',
+        ['3: host "the box": gpus: needs ssh, such as ssh = "user@gpu-1": ssh can\'t connect to a host of this name'],
+    ),
+    (
+        '[[host]]\nname = "h"\nssh = "-oProxyCommand=x"',
+        ['3: host "h": ssh: expected an ssh destination such as "user@gpu-1", got "-oProxyCommand=x"'],
+    ),
+    (
+        '[[endpoint]]\nname = "a"\nurl = "http://127.0.0.1:8000"\nvia = "gpu-1"',
+        ['4: endpoint "a": via: expected "ssh:HOST", HOST being the name of a [[host]] or an ssh destination, got "gpu-1"'],
+    ),
+    (
+        '[[endpoint]]\nname = "a"\nurl = "http://127.0.0.1:8000"\nvia = "ssh:a b"',
+        ['4: endpoint "a": via: "a b" is neither a [[host]] nor an ssh destination'],
+    ),
     ('[[host]]\nname = "h"\ngpus = "http://u:p@gpu-1"', ["3: host \"h\": gpus: credentials don't belong in the URL; use auth = { env = ... }"]),
     ('[[host]]\nname = "h"\n[[host]]\nname = "h"\ngpus = "none"', ['4: host "h": name: used twice; first in line 2']),
     (
@@ -88,7 +106,8 @@ ONE_MORE_LINE = [
     (
         'engine = "vlm"',
         [
-            '4: endpoint "a": engine: expected one of "auto", "ollama", "vllm", "llamacpp", "sglang", "openai", got "vlm"',
+            '4: endpoint "a": engine: expected one of "auto", "ollama", "vllm", "llamacpp", "sglang", "litellm", "lmstudio",'
+            ' "llama-swap", "tgi", "openai", got "vlm"',
         ],
     ),
     ('boundary = "lan"', ['4: endpoint "a": boundary: expected one of "local", "vpc", "external", got "lan"']),

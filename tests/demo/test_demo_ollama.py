@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import pairwise
 from typing import Any
 
@@ -14,11 +14,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ollama import AsyncClient, ResponseError
 
-from quarterdeck.demo.ollama import FAVOURITE, LEAVE_ALONE_S, VISITOR
+from quarterdeck.config.fleet import EndpointSpec
+from quarterdeck.demo import ollama_talk
+from quarterdeck.demo.http import Handler, HttpServer, Response, Routes, Style
+from quarterdeck.demo.job import Profile
+from quarterdeck.demo.ollama import FAVOURITE, LEAVE_ALONE_S, STYLE, VISITOR, OllamaServer
 from quarterdeck.demo.ollama_models import LIBRARY, full_name
 from quarterdeck.demo.pulling import BYTES_S, Downloads
+from quarterdeck.demo.request import Request
 from quarterdeck.demo.residency import Residency, keep_alive_s
 from quarterdeck.demo.world import World
+from quarterdeck.endpoints.endpoint import Endpoint
+from quarterdeck.hosts.ollama_local import open_local
+from quarterdeck.model.models import ModelState
 
 GIB = 2**30
 HELLO = [{"role": "user", "content": "hello there"}]
@@ -116,6 +124,68 @@ def test_a_visitor_comes_and_goes(new_world: Callable[..., World], hand: Any) ->
         seen.append(VISITOR in {entry.model.name for entry in server.residency.listed(hand.now)})
     changes = sum(a != b for a, b in pairwise(seen))
     assert 3 <= changes <= 5
+
+
+Listen = Callable[[Routes, Style], Awaitable[HttpServer]]
+
+
+def alone(hand: Any) -> OllamaServer:
+    """A server without simulated requests; only the visitor comes and goes."""
+    profile = Profile(arrivals=0.0)
+    wall = lambda: 1.795e9 + hand.now  # noqa: E731
+    return OllamaServer(profile, vram_bytes=48 * GIB, seed="alone", clock=hand, wall=wall, born=hand.now)
+
+
+def recording(routes: Routes, asked: list[str]) -> Routes:
+    """The same, with every request noted."""
+
+    def noted(name: str, handler: Handler) -> Handler:
+        async def handle(request: Request) -> Response:
+            asked.append(name)
+            return await handler(request)
+
+        return handle
+
+    return {route: noted(" ".join(route), handler) for route, handler in routes.items()}
+
+
+async def test_what_clients_do_to_the_memory_is_remembered(hand: Any, listen: Listen) -> None:
+    server = alone(hand)
+    url = (await listen({**server.routes(), **ollama_talk.routes(server)}, STYLE)).url
+    async with httpx.AsyncClient(base_url=url) as http:
+        server.advance(hand.now + 30.0)
+        hand.now += 30.0
+        assert list(server.disturbed) == []  # what is simulated doesn't count
+        await http.post("/api/embed", json={"model": "nomic-embed-text", "input": "a"})
+        await http.post("/api/embed", json={"model": "nomic-embed-text", "input": "a", "keep_alive": "1h"})
+        await http.post("/api/generate", json={"model": "nomic-embed-text", "keep_alive": 0})
+        await http.get("/api/ps")
+        await http.post("/api/show", json={"model": "nomic-embed-text"})
+    name = "nomic-embed-text:latest"
+    assert list(server.disturbed) == [f"load {name}", f"keep {name}", f"unload {name}"]
+
+
+async def test_polling_loads_nothing_and_keeps_nothing_in_memory(hand: Any, listen: Listen) -> None:
+    server, asked = alone(hand), list[str]()
+    url = (await listen(recording({**server.routes(), **ollama_talk.routes(server)}, asked), STYLE)).url
+    spec = EndpointSpec("workbench", url, engine="auto")
+    endpoint = Endpoint(spec, monotonic=hand, wall=server.wall, local=open_local(spec, hand, server.wall))
+    expiries: dict[str, set[float | None]] = {}
+    active: set[float | None] = set()
+    for _ in range(100):
+        hand.now += 2.0
+        facts = (await endpoint.poll()).facts
+        assert facts is not None
+        active.add(facts.active_at)
+        for model in facts.models:
+            if model.state is ModelState.LOADED:
+                expiries.setdefault(model.id, set()).add(model.expires_at)
+    await endpoint.close()
+    assert list(server.disturbed) == []
+    assert {one for one in asked if one.startswith("POST")} == set()
+    assert asked.count("GET /api/ps") >= 100
+    assert {name: len(times) for name, times in expiries.items()} == {FAVOURITE: 1, VISITOR: 2}  # it came twice
+    assert active == {None}
 
 
 async def test_pull_copy_delete(client: AsyncClient) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from fake_servers import Asked, Recorder, Reply, free_port, pages_server
 from polling import facts_of, poll_once, watching
-from quarterdeck.config.fleet import EndpointSpec
+from quarterdeck.config.fleet import ENGINES, EndpointSpec
 from quarterdeck.endpoints.endpoint import Endpoint
 from quarterdeck.endpoints.fingerprint import fingerprint
 from quarterdeck.model.reading import Outcome
@@ -39,9 +39,15 @@ SERVERS: dict[str, tuple[str, dict[str, object]]] = {
     "router, no models": ("llamacpp", {"/v1/models": {"data": []}, "/props": recorded("llamacpp/router_props.json")}),
     "llama-swap": ("llama-swap", {"/v1/models": listing("llama-swap"), "/api/version": {"version": "250", "commit": "a", "build_date": "b"}}),
     "llama-swap, no models": ("llama-swap", {"/v1/models": {"data": []}, "/api/version": {"version": "250", "commit": "a", "build_date": "b"}}),
-    "lm studio": ("lmstudio", {"/v1/models": listing("organization_owner"), "/api/v1/models": {"models": []}}),
-    "litellm": ("litellm", {"/v1/models": listing("openai"), "/health/readiness": {"status": "healthy", "db": "Not connected"}}),
-    "tgi": ("tgi", {"/v1/models": listing("m/m"), "/info": {"model_id": "m", "max_total_tokens": 4096, "version": "3.3.7"}}),
+    "sglang with a key": ("sglang", {"/v1/models": UNAUTHORIZED, "/metrics": recorded("sglang/metrics_tp2.txt"), "/v1/loads": UNAUTHORIZED}),
+    "sglang as ollama": ("sglang", {"/v1/models": listing("sglang"), "/api/tags": {"models": []}, "/api/show": {}, "/": "Ollama is running"}),
+    "lm studio": ("lmstudio", {"/v1/models": listing("organization_owner"), "/api/v1/models": recorded("lmstudio/v1_models.json")}),
+    "lm studio, no models": ("lmstudio", {"/v1/models": {"data": []}, "/api/v1/models": {"models": []}}),
+    "lm studio before 0.4": ("lmstudio", {"/v1/models": listing("organization_owner"), "/api/v0/models": recorded("lmstudio/v0_models.json")}),
+    "old lm studio": ("lmstudio", {"/v1/models": listing("x"), "/api/v0/models": recorded("lmstudio/v0_models.json"), "*": {"error": "Unexpected endpoint"}}),
+    "litellm": ("litellm", {"/v1/models": recorded("litellm/v1_models.json"), "/health/readiness": recorded("litellm/readiness.json")}),
+    "litellm with a key": ("litellm", {"*": Reply(recorded("litellm/unauthorized.json"), 401), "/health/readiness": recorded("litellm/readiness.json")}),
+    "tgi": ("tgi", {"/v1/models": listing("m/m"), "/info": recorded("tgi/info.json")}),
     "llama-cpp-python": ("openai", {"/v1/models": listing("me")}),
     "bare list": ("openai", {"/v1/models": [{"id": "m"}]}),
 }  # fmt: skip
@@ -92,7 +98,7 @@ async def test_servers_that_answer_everything_alike_are_never_taken_for_an_engin
         assert reading.outcome is outcome
         assert reading.reason == "answers, but not as any model server that is known here"
     if reading.facts is not None:
-        assert reading.facts.engine in ("openai", "ollama", "lmstudio")
+        assert reading.facts.engine in ("openai", "lmstudio")
         assert reading.facts.engines == ()
         assert reading.facts.models == ()
 
@@ -135,10 +141,12 @@ FORBIDDEN = re.compile(
 """WIRE §0.2: SGLang's /health generates a token, LiteLLM's calls every model, llama-swap's /unload is an action …"""
 
 
-def check_harmless(asked: list[Asked], *, may_read_slots: bool) -> None:
+def check_harmless(asked: list[Asked], *, may_read_slots: bool, is_vllm: bool = False) -> None:
     """What any server was asked must change nothing there, whoever it turns out to be."""
     for one in asked:
         assert one.method == "GET", one.target
+        if is_vllm and one.path == "/health":
+            continue
         assert not FORBIDDEN.fullmatch(one.path), one.target
         if one.path == "/slots":
             assert may_read_slots, one.target
@@ -166,14 +174,14 @@ ANSWERS: dict[str, object] = {
 }
 
 
-@pytest.mark.parametrize("engine", ["auto", "ollama", "vllm", "llamacpp", "sglang", "openai"])
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("answers", [*ANSWERS, *SERVERS])
 async def test_no_request_does_harm(engine: str, answers: str) -> None:
     pages = {"*": ANSWERS[answers]} if answers in ANSWERS else SERVERS[answers][1]
     async with watching(pages, engine) as watch:
         await watch.poll()
         await watch.poll(20.0)
-        check_harmless(watch.server.asked, may_read_slots=False)
+        check_harmless(watch.server.asked, may_read_slots=False, is_vllm=answers == "vllm")
         assert len(watch.server.asked) <= 24
 
 
@@ -188,7 +196,8 @@ async def test_discovery_asks_nothing_else() -> None:
             await fetch.close()
 
     allowed = {
-        "/v1/models", "/api/version", "/version", "/props", "/health/readiness", "/api/v1/models", "/info",
+        "/v1/models", "/api/version", "/version", "/props", "/health/readiness", "/api/v1/models", "/api/v0/models", "/info",
+        "/metrics",
     }  # fmt: skip
     for answers in [{"*": body} for body in ANSWERS.values()] + [pages for _, pages in SERVERS.values()]:
         async with pages_server(answers) as server:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given, settings
@@ -12,14 +13,15 @@ from hypothesis import strategies as st
 
 from fake_servers import Asked, Reply
 from polling import watching
+from quarterdeck.config.fleet import ENGINES
 from quarterdeck.format import printable
 from quarterdeck.model.health import remember
 from quarterdeck.model.limits import Limits
 from quarterdeck.model.memory import NOTHING_KNOWN
 from quarterdeck.model.reading import Outcome, Reading
 from recorded import recorded
+from sound_servers import SOUND
 
-ENGINES = ("auto", "ollama", "vllm", "llamacpp", "sglang", "openai")
 NASTY = (
     "\x1b[2J",
     "\x1b]0;title\x07",
@@ -36,6 +38,9 @@ KEYS = (
     "data", "models", "loads", "id", "name", "model", "owned_by", "status", "value", "version", "role", "build_info", "meta", "size",
     "n_ctx", "ftype", "details", "size_vram", "expires_at", "context_length", "max_model_len", "is_sleeping", "dp_rank", "token_usage",
     "num_running_reqs", "gen_throughput", "next_token", "n_decoded", "is_processing", "error", "message", "detail",
+    "num_waiting_reqs", "queues", "disaggregation", "memory", "lora", "speculative", "accelerator", "running", "state", "key",
+    "loaded_instances", "config", "quantization", "model_name", "litellm_params", "api_base", "model_info", "in_flight_requests",
+    "queued_requests", "db", "model_id", "max_total_tokens", "max_input_tokens", "total_slots", "model_path", "modalities", "metadata",
 )  # fmt: skip
 WORDS = (
     "router",
@@ -69,6 +74,9 @@ METRICS = (
     "vllm:num_requests_running", "vllm:num_requests_waiting", "vllm:kv_cache_usage_perc", "vllm:generation_tokens_total",
     "vllm:generation_tokens_created", "vllm:time_to_first_token_seconds_bucket", "vllm:engine_sleep_state",
     "llamacpp:requests_processing", "llamacpp:requests_deferred", "llamacpp:tokens_predicted_total",
+    "sglang:num_running_reqs", "sglang:realtime_tokens_total", "sglang:max_total_num_tokens", "sglang:queue_time_seconds_bucket",
+    "litellm_in_flight_requests", "litellm_spend_metric_total", "litellm_deployment_state", "litellm_proxy_total_requests_metric_total",
+    "tgi_batch_current_size", "tgi_request_failure", "tgi_request_duration_bucket",
 )  # fmt: skip
 
 
@@ -84,7 +92,19 @@ def metric_pages(draw: st.DrawFn) -> bytes:
                 st.floats().map(repr), st.integers(-(10**30), 10**30).map(str), st.sampled_from(["1_0", "", "nan"])
             )
         )
-        lines.append(f'{name}{{engine="{label}",le="{le}",sleep_state="{label}"}} {number}')
+        told = (
+            "engine",
+            "sleep_state",
+            "tp_rank",
+            "dp_rank",
+            "mode",
+            "err",
+            "model_id",
+            "requested_model",
+            "status_code",
+        )
+        labels = ",".join(f'{word}="{label}"' for word in draw(st.lists(st.sampled_from(told), unique=True)))
+        lines.append(f'{name}{{le="{le}",{labels}}} {number}')
     return "\n".join(lines).encode("utf-8", "surrogatepass")
 
 
@@ -109,40 +129,9 @@ replies = st.builds(
 )
 PATHS = (
     "/v1/models", "/models", "/version", "/api/version", "/api/ps", "/api/tags", "/props", "/metrics", "/slots", "/v1/loads",
-    "/health/readiness", "/api/v1/models", "/info",
+    "/health/readiness", "/api/v1/models", "/info", "/model_info", "/health/backlog", "/model/info", "/metrics/", "/api/v0/models",
+    "/running",
 )  # fmt: skip
-
-
-SOUND: dict[str, dict[str, bytes]] = {
-    "vllm": {
-        "/metrics": recorded("vllm/load_1.txt"),
-        "/version": recorded("vllm/version.json"),
-        "/v1/models": recorded("vllm/models_lora.json"),
-    },
-    "ollama": {
-        "/api/ps": recorded("ollama/ps_two.json"),
-        "/api/tags": recorded("ollama/tags_three.json"),
-        "/api/version": b'{"version": "0.32.15"}',
-    },
-    "llamacpp": {
-        "/props": recorded("llamacpp/props.json"),
-        "/v1/models": recorded("llamacpp/v1_models.json"),
-        "/metrics": recorded("llamacpp/metrics_load_1.txt"),
-        "/slots": recorded("llamacpp/slots_load_1.json"),
-    },
-    "router": {
-        "/props": recorded("llamacpp/router_props.json"),
-        "/models": recorded("llamacpp/router_models.json"),
-        "/metrics": recorded("llamacpp/metrics_load_2.txt"),
-        "/slots": recorded("llamacpp/slots_load_2.json"),
-    },
-    "sglang": {
-        "/v1/loads": b'{"version": "0.5.23", "loads": [{"dp_rank": 0, "num_running_reqs": 3, "num_waiting_reqs": 5,'
-        b' "token_usage": 0.5, "gen_throughput": 123.5}]}',
-        "/v1/models": b'{"data": [{"id": "qwen", "owned_by": "sglang", "max_model_len": 4096}]}',
-    },
-    "openai": {"/v1/models": recorded("vllm/models.json")},
-}
 
 
 @st.composite
@@ -187,7 +176,15 @@ async def test_a_good_server_that_goes_wrong_in_places(server: str, data: st.Dat
             reading = await watch.poll(after)
             check_reading(reading)
             memory = remember(memory, reading, Limits())
-            check_safe((memory.reason, memory.trouble, memory.total.generation_tps, memory.total.prompt_tps, memory.latencies.quantile("itl", 0.95)))
+            check_safe(
+                (
+                    memory.reason,
+                    memory.trouble,
+                    memory.total.generation_tps,
+                    memory.total.prompt_tps,
+                    memory.latencies.quantile("itl", 0.95),
+                )
+            )
 
 
 def check_safe(found: object) -> None:
@@ -198,9 +195,11 @@ def check_safe(found: object) -> None:
         assert not math.isnan(found)
     elif isinstance(found, int):
         assert abs(found) < 2**70
-    elif isinstance(found, tuple):
+    elif isinstance(found, tuple | frozenset):
         for item in found:
             check_safe(item)
+    elif isinstance(found, Mapping):
+        check_safe((*found, *found.values()))
     elif dataclasses.is_dataclass(found):
         for field in dataclasses.fields(found):
             inner = getattr(found, field.name)
@@ -227,7 +226,9 @@ async def test_any_answers_make_a_reading(engine: str, pages: dict[str, Reply], 
             check_reading(reading)
             memory = remember(memory, reading, Limits())
             assert memory.state is not None
-            check_safe((memory.reason, memory.trouble, memory.total.generation_tps, memory.latencies.quantile("ttft", 0.95)))
+            check_safe(
+                (memory.reason, memory.trouble, memory.total.generation_tps, memory.latencies.quantile("ttft", 0.95))
+            )
         pages |= data.draw(st.dictionaries(st.sampled_from(PATHS), replies))
         reading = await watch.poll(20.0)
         check_reading(reading)

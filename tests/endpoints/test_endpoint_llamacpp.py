@@ -1,17 +1,15 @@
-"""llama-server, single and as a router, on recorded answers. What must not be asked is asserted, not hoped."""
+"""llama-server with one model, on recorded answers. What must not be asked is asserted, not hoped."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
-from urllib.parse import parse_qs
+from collections.abc import Mapping
 
 import pytest
 
 from fake_servers import Asked, Reply
 from polling import engine_of, facts_of, poll_once, watching
-from quarterdeck.endpoints.llamacpp import NO_METRICS
+from quarterdeck.endpoints.llamacpp import NO_LATENCIES, NO_METRICS
 from quarterdeck.model.models import ModelState
 from quarterdeck.model.rates import Sample, engine_rates, restarted
 from quarterdeck.model.reading import Outcome
@@ -60,12 +58,54 @@ async def test_idle() -> None:
         "llamacpp",
         json.loads(PROPS)["build_info"],
         False,
-        (),
+        (NO_LATENCIES,),
     )
     (model,) = facts.models
     entry = json.loads(MODELS)["data"][0]
     assert (model.id, model.state) == (entry["id"], ModelState.LOADED)
     assert (model.size_bytes, model.context_length) == (entry["meta"]["size"], 2048)
+
+
+async def test_what_the_server_says_of_itself() -> None:
+    facts = facts_of(await poll_once(single("metrics_load_1", "slots_load_1"), "llamacpp"))
+    told = json.loads(PROPS)
+    assert dict(facts.identity) == {
+        "model file": told["model_path"].rpartition("/")[2],
+        "file type": told["model_ftype"],
+        "context per slot": "2048 tokens",
+        "modalities": "text",
+        "slots": "2 of 2 in use",
+    }
+    assert facts.origins["waiting"] == "/metrics llamacpp:requests_deferred"
+    assert facts.origins["unfinished_tokens"] == "/slots next_token.n_decoded"
+
+
+async def test_cached_tokens_and_drafts_are_counted() -> None:
+    engine = engine_of(await poll_once(single("metrics_load_1", "slots_load_1"), "llamacpp"))
+    computed = value("llamacpp/metrics_load_1.txt", "llamacpp:prompt_tokens_total")
+    cached = value("llamacpp/metrics_load_1.txt", "llamacpp:prompt_tokens_cached_total")
+    assert (engine.prompt_tokens, engine.cached_tokens, engine.cached_apart) == (computed, cached, True)
+    assert (engine.cache_queries, engine.cache_hits) == (computed + cached, cached)
+    drafted = b"llamacpp:spec_decode_num_draft_tokens_total 40\nllamacpp:spec_decode_num_accepted_tokens_total 30\n"
+    drafting = engine_of(await poll_once(single(others={"/metrics": page(5, 0) + drafted}), "llamacpp"))
+    assert (drafting.draft_tokens, drafting.accepted_tokens) == (40, 30)
+    assert (drafting.cached_tokens, drafting.cache_queries) == (None, None)
+
+
+@pytest.mark.parametrize(("slots", "capacity"), [(1, 2048), (2, None)])
+async def test_the_caches_size_is_told_only_where_it_is_sure(slots: int, capacity: int | None) -> None:
+    """Several slots may share one cache (--kv-unified) or split it; nothing tells which."""
+    props = json.loads(PROPS) | {"total_slots": slots}
+    facts = facts_of(await poll_once(single(others={"/props": props}), "llamacpp"))
+    assert facts.engines[0].kv_capacity_tokens == capacity
+    assert ("kv_capacity_tokens" in facts.origins) == (capacity is not None)
+
+
+async def test_older_builds_tell_the_use_of_the_cache() -> None:
+    engine = engine_of(
+        await poll_once(single(others={"/metrics": page(5, 0) + b"llamacpp:kv_cache_usage_ratio 0.25\n"}), "llamacpp")
+    )
+    assert engine.kv_used == 0.25
 
 
 @pytest.mark.parametrize("number", [1, 2])
@@ -193,111 +233,10 @@ async def test_a_new_process_is_known_by_its_start_mark() -> None:
         )
         for mark in ("1974200526", "1974200526", "2077708599", "12", "soon")
     ]
-    assert [restarted(readings[0], reading) for reading in readings] == [False, False, True, True, False]
+    assert [bool(restarted(readings[0], reading)) for reading in readings] == [False, False, True, True, False]
 
 
 @pytest.mark.parametrize("answers", [{"*": {"version": "1"}}, {"*": b"<html>"}, {"*": [1]}])
 async def test_what_is_not_llamacpp(answers: dict[str, object]) -> None:
     reading = await poll_once(answers, "llamacpp")
     assert (reading.outcome, reading.reason) == (Outcome.FOREIGN, "answers, but not as llama.cpp")
-
-
-ROUTER_PROPS = recorded("llamacpp/router_props.json")
-
-
-def router(models: str, **others: Any) -> Callable[[Asked], object]:
-    """Refuses, as the real one does, what would load a model; the tests look at what was asked."""
-
-    def serve(asked: Asked) -> object:
-        query = parse_qs(asked.target.partition("?")[2])
-        if asked.target in others:
-            return others[asked.target]
-        if asked.path in ("/props", "/metrics", "/slots") and asked.target != "/props":
-            if "model" not in query:
-                return Reply(recorded("llamacpp/router_metrics_bare.json"), 400)
-            if asked.path == "/metrics":
-                return Reply(
-                    recorded("llamacpp/router_metrics_b.txt"), headers={"Process-Start-Time-Unix": "2040954765"}
-                )
-            return recorded("llamacpp/slots.json")
-        pages = {"/props": ROUTER_PROPS, "/models": recorded(f"llamacpp/{models}.json")}
-        return pages.get(asked.path, pages["/models"] if asked.path == "/v1/models" else None)
-
-    return serve
-
-
-def never_loads(targets: list[str]) -> None:
-    """Every per-model page carries autoload=false."""
-    for target in targets:
-        path, _, query = target.partition("?")
-        if path in ("/metrics", "/slots") or "model=" in query:
-            assert parse_qs(query).get("autoload") == ["false"], target
-            assert parse_qs(query).get("model"), target
-
-
-async def test_a_router_tells_its_models() -> None:
-    async with watching(router("router_models"), "auto") as watch:
-        facts = facts_of(await watch.poll())
-        never_loads(watch.server.targets)
-        assert "/slots" not in {one.path for one in watch.server.asked}
-    assert facts.engine == "llamacpp"
-    entries = json.loads(recorded("llamacpp/router_models.json"))["data"]
-    assert [m.id for m in facts.models] == [entry["id"] for entry in entries]
-    states = {"loaded": ModelState.LOADED, "unloaded": ModelState.INSTALLED}
-    assert [m.state for m in facts.models] == [states[entry["status"]["value"]] for entry in entries]
-    loaded = [entry["id"] for entry in entries if entry["status"]["value"] == "loaded"]
-    assert [e.label for e in facts.engines] == loaded
-    assert {e.generation_tokens for e in facts.engines} == {16}
-
-
-async def test_a_router_without_loaded_models_is_asked_for_none_of_them() -> None:
-    async with watching(router("router_models_0"), "llamacpp") as watch:
-        facts = facts_of(await watch.poll())
-        assert {one.path for one in watch.server.asked} == {"/props", "/models"}
-    assert (facts.engines, facts.notes) == ((), ())
-    assert {m.state for m in facts.models} == {ModelState.INSTALLED}
-
-
-async def test_a_router_whose_model_is_loading() -> None:
-    async with watching(router("router_models_loading"), "llamacpp") as watch:
-        facts = facts_of(await watch.poll())
-        never_loads(watch.server.targets)
-        assert {one.path for one in watch.server.asked} == {"/props", "/models"}
-    assert ModelState.LOADING in {m.state for m in facts.models}
-
-
-async def test_a_model_unloaded_between_the_list_and_its_page() -> None:
-    gone = Reply(recorded("llamacpp/router_unloaded.json"), 400)
-    serve = router("router_models", **{"/metrics?model=tiny-a&autoload=false": gone})
-    facts = facts_of(await poll_once(serve, "llamacpp"))
-    assert "tiny-a" not in [e.label for e in facts.engines]
-    assert facts.engines
-
-
-async def test_names_of_models_cannot_smuggle_a_query() -> None:
-    name = "a&autoload=true#/../unload?x"
-    models = {"data": [{"id": name, "status": {"value": "loaded"}}, {"id": "b\x1b[2J", "status": {"value": "failed"}}]}
-    async with watching(router("router_models", **{"/models": models}), "llamacpp") as watch:
-        facts = facts_of(await watch.poll())
-        never_loads(watch.server.targets)
-        (asked,) = [one for one in watch.server.asked if one.path == "/metrics"]
-    assert parse_qs(asked.target.partition("?")[2])["model"] == [name]
-    assert [m.id for m in facts.models] == [name, "b"]
-
-
-async def test_states_of_routed_models() -> None:
-    words = ["loaded", "loading", "downloading", "sleeping", "unloaded", "dreaming", None]
-    models = [{"id": f"m{i}", "status": {"value": word}} for i, word in enumerate(words)]
-    models.append({"id": "broken", "status": {"value": "unloaded", "failed": True, "exit_code": 1}})
-    facts = facts_of(await poll_once(router("router_models", **{"/models": {"data": models}}), "llamacpp"))
-    assert [m.state.value for m in facts.models] == [
-        "loaded", "loading", "loading", "sleeping", "installed", "served", "served", "failed",
-    ]  # fmt: skip
-
-
-async def test_many_loaded_models_do_not_become_many_requests() -> None:
-    models = {"data": [{"id": f"m{i}", "status": {"value": "loaded"}} for i in range(100)]}
-    async with watching(router("router_models", **{"/models": models}), "llamacpp") as watch:
-        facts = facts_of(await watch.poll())
-        assert len(watch.server.asked) <= 10
-    assert len(facts.models) == 100

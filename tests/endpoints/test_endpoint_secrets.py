@@ -26,6 +26,15 @@ PAGES: dict[str, Mapping[str, object]] = {
     "ollama": {"/api/ps": recorded("ollama/ps_one.json"), "/api/tags": recorded("ollama/tags_three.json")},
     "llamacpp": {"/props": recorded("llamacpp/props.json"), "/metrics": recorded("llamacpp/metrics.txt")},
     "sglang": {"/v1/loads": {"loads": []}, "/v1/models": {"data": []}},
+    "litellm": {
+        "/health/readiness": recorded("litellm/readiness.json"),
+        "/v1/models": {"data": []},
+        "/metrics/": recorded("litellm/metrics_1.txt"),
+        "/model/info": recorded("litellm/model_info.json"),
+    },
+    "lmstudio": {"/api/v1/models": recorded("lmstudio/v1_models.json")},
+    "llama-swap": {"/running": recorded("llama_swap/running.json")},
+    "tgi": {"/info": recorded("tgi/info.json"), "/metrics": recorded("tgi/metrics.txt")},
     "openai": {"/v1/models": {"data": []}},
     "auto": {"/v1/models": recorded("vllm/models.json"), "/metrics": recorded("vllm/idle.txt")},
 }
@@ -116,7 +125,31 @@ ECHOES: dict[str, object] = {
         "/models": {"data": [{"id": ZERO_WIDTH, "status": {"value": "loaded"}}]},
         "/metrics": Reply(b"llamacpp:requests_processing 0\n", headers={"Process-Start-Time-Unix": SECRET}),
     },
-    "sglang": {"/v1/loads": {"version": ZERO_WIDTH, "loads": []}, "/v1/models": {"data": [{"id": ZERO_WIDTH}]}},
+    "sglang": {
+        "/v1/loads": {"version": ZERO_WIDTH, "accelerator": ZERO_WIDTH, "loads": []},
+        "/v1/models": {"data": [{"id": ZERO_WIDTH}]},
+        "/model_info": {"model_path": ZERO_WIDTH},
+        "/metrics": f'sglang:num_running_reqs{{tp_rank="0",dp_rank="{ZERO_WIDTH}"}} 1\n',
+    },
+    "litellm": {
+        "/health/readiness": {"status": "healthy", "db": ZERO_WIDTH},
+        "/v1/models": {"data": [{"id": ZERO_WIDTH}]},
+        "/model/info": {
+            "data": [
+                {"model_name": ZERO_WIDTH, "litellm_params": {"model": ZERO_WIDTH, "api_base": f"http://h/{SECRET}"}}
+            ]
+        },
+        "/metrics/": f'litellm_proxy_total_requests_metric_total{{requested_model="m",status_code="{ZERO_WIDTH}"}} 1\n',
+    },
+    "lmstudio": {"/api/v1/models": {"models": [{"key": ZERO_WIDTH, "quantization": {"name": ZERO_WIDTH}}]}},
+    "llama-swap": {
+        "/running": {"running": [{"model": ZERO_WIDTH, "cmd": f"--api-key {SECRET}"}]},
+        "/api/version": {"version": ZERO_WIDTH, "commit": ZERO_WIDTH},
+    },
+    "tgi": {
+        "/info": {"model_id": ZERO_WIDTH, "max_total_tokens": 5, "model_dtype": ZERO_WIDTH},
+        "/metrics": f'tgi_request_failure{{err="{ZERO_WIDTH}"}} 1\n',
+    },
     "openai": {"/v1/models": {"data": [{"id": ZERO_WIDTH}, {"id": "".join(f"{c}\x07" for c in SECRET)}]}},
 }
 

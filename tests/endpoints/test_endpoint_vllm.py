@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 
 import pytest
 
 from fake_servers import Asked, Reply
 from polling import engine_of, facts_of, poll_once, watching
 from quarterdeck.config.fleet import Auth
-from quarterdeck.endpoints.vllm import NO_STATS
+from quarterdeck.endpoints.vllm import NO_PAGE, NO_STATS
 from quarterdeck.model.models import ModelState
 from quarterdeck.model.reading import Histogram, Outcome
 from recorded import recorded, samples, value
@@ -69,79 +68,14 @@ async def test_identity() -> None:
     assert (model.id, model.state, model.context_length) == ("tiny-llama", ModelState.LOADED, 1024)
 
 
-async def test_a_sleeping_engine() -> None:
-    facts = facts_of(await poll_once(pages("vllm/sleeping.txt"), "vllm"))
-    assert facts.sleeping
-    assert {model.state for model in facts.models} == {ModelState.SLEEPING}
-    assert not facts_of(await poll_once(pages("vllm/idle.txt"), "vllm")).sleeping
-
-
-async def test_lora_adapters_are_models() -> None:
-    lora = recorded("vllm/models_lora.json")
-    facts = facts_of(await poll_once(pages("vllm/lora.txt", **{"/v1/models": lora}), "vllm"))
-    assert [m.id for m in facts.models] == [entry["id"] for entry in json.loads(lora)["data"]]
-    assert len(facts.models) > 1
-    assert [m.context_length for m in facts.models] == [entry["max_model_len"] for entry in json.loads(lora)["data"]]
-
-
 async def test_identity_is_asked_for_every_15_seconds_only() -> None:
     async with watching(pages("vllm/idle.txt"), "vllm") as watch:
         for _ in range(8):
             await watch.poll(2.0)
         assert [path for path in watch.server.targets if path == "/version"] == ["/version"]
-        assert len(watch.server.targets) == 8 + 2
+        assert len(watch.server.targets) == 8 + 3
         await watch.poll(2.0)
-        assert watch.server.targets[-2:] == ["/version", "/v1/models"]
-
-
-OLD = {
-    "0.6": """
-vllm:num_requests_running{model_name="m"} 3.0
-vllm:num_requests_waiting{model_name="m"} 4.0
-vllm:num_requests_swapped{model_name="m"} 0.0
-vllm:gpu_cache_usage_perc{model_name="m"} 0.25
-vllm:cpu_cache_usage_perc{model_name="m"} 0.0
-vllm:prompt_tokens_total{model_name="m"} 70.0
-vllm:generation_tokens_total{model_name="m"} 900.0
-vllm:time_to_first_token_seconds_bucket{le="0.1",model_name="m"} 1.0
-vllm:time_to_first_token_seconds_bucket{le="+Inf",model_name="m"} 2.0
-vllm:time_per_output_token_seconds_bucket{le="0.01",model_name="m"} 5.0
-vllm:time_per_output_token_seconds_bucket{le="+Inf",model_name="m"} 6.0
-""",
-    "0.8": """
-vllm:num_requests_running{engine="0",model_name="m"} 3.0
-vllm:num_requests_waiting{engine="0",model_name="m"} 4.0
-vllm:gpu_cache_usage_perc{engine="0",model_name="m"} 0.25
-vllm:gpu_prefix_cache_queries_total{engine="0",model_name="m"} 1.0
-vllm:prompt_tokens_total{engine="0",model_name="m"} 70.0
-vllm:generation_tokens_total{engine="0",model_name="m"} 900.0
-vllm:time_to_first_token_seconds_bucket{engine="0",le="0.1",model_name="m"} 1.0
-vllm:time_to_first_token_seconds_bucket{engine="0",le="+Inf",model_name="m"} 2.0
-vllm:time_per_output_token_seconds_bucket{engine="0",le="0.01",model_name="m"} 5.0
-vllm:time_per_output_token_seconds_bucket{engine="0",le="+Inf",model_name="m"} 6.0
-""",
-}
-OLD["0.10"] = OLD["0.8"] + 'vllm:kv_cache_usage_perc{engine="0",model_name="m"} 0.25\n'
-OLD["0.12"] = OLD["0.10"].replace("vllm:gpu_cache_usage_perc", "vllm:gone").replace(
-    "time_per_output_token_seconds", "inter_token_latency_seconds"
-) + (
-    'vllm:request_time_per_output_token_seconds_bucket{engine="0",le="+Inf",model_name="m"} 77.0\n'
-    'vllm:generation_tokens_created{engine="0",model_name="m"} 1.7e9\n'
-)
-OLD["0.11, both names"] = OLD["0.12"] + (
-    'vllm:gpu_cache_usage_perc{engine="0",model_name="m"} 0.99\n'
-    'vllm:time_per_output_token_seconds_bucket{engine="0",le="+Inf",model_name="m"} 99.0\n'
-)
-
-
-@pytest.mark.parametrize("version", OLD)
-async def test_the_names_of_every_version(version: str) -> None:
-    engine = engine_of(await poll_once(pages(OLD[version].encode()), "vllm"))
-    assert (engine.label, engine.running, engine.waiting, engine.kv_used) == ("0", 3, 4, 0.25)
-    assert (engine.generation_tokens, engine.prompt_tokens) == (900.0, 70.0)
-    assert engine.ttft == Histogram((0.1, math.inf), (1.0, 2.0))
-    assert engine.itl == Histogram((0.01, math.inf), (5.0, 6.0))
-    assert engine.started == (1.7e9 if "generation_tokens_created" in OLD[version] else None)
+        assert watch.server.targets[-3:] == ["/version", "/v1/models", "/health"]
 
 
 def data_parallel(ranks: int, models: tuple[str, ...] = ("m",)) -> bytes:
@@ -182,6 +116,11 @@ async def test_a_server_without_statistics() -> None:
     assert [m.id for m in facts.models] == ["tiny-llama"]
 
 
+async def test_a_server_without_a_metrics_page() -> None:
+    facts = facts_of(await poll_once({"/version": VERSION, "/v1/models": MODELS}, "vllm"))
+    assert (facts.engines, facts.notes) == ((), (NO_PAGE,))
+
+
 async def test_a_server_that_wants_a_key_shows_its_load_all_the_same() -> None:
     reading = await poll_once(
         pages("vllm/load_1.txt", **{"/v1/models": Reply(recorded("vllm/unauthorized.json"), 401)}), "vllm"
@@ -216,13 +155,16 @@ def narrowing(page: bytes, asked: Asked, *, empty: bool) -> bytes:
 
 async def test_only_what_is_shown_is_asked_for() -> None:
     def serve(asked: Asked) -> object:
-        body = recorded(f"vllm/{'idle' if len(watch.server.asked) < 4 else 'load_3'}.txt")
+        body = recorded(f"vllm/{'idle' if len(watch.server.asked) < 5 else 'load_3'}.txt")
         return narrowing(body, asked, empty=False) if asked.path == "/metrics" else pages(b"").get(asked.path)
 
     async with watching(serve, "vllm") as watch:
         readings = [await watch.poll() for _ in range(3)]
         assert watch.server.targets[0] == "/metrics"
-        assert all("name%5B%5D=vllm:" in t.replace("%3A", ":") for t in watch.server.targets[3:])
+        assert all(
+            "name%5B%5D=vllm:" in t.replace("%3A", ":") for t in watch.server.targets if t.startswith("/metrics?")
+        )
+        assert sum("?" in t for t in watch.server.targets) == 2
     assert engine_of(readings[0]) == engine_of(await poll_once(pages("vllm/idle.txt"), "vllm"))
     assert engine_of(readings[2]) == engine_of(await poll_once(pages("vllm/load_3.txt"), "vllm"))
 
@@ -231,14 +173,14 @@ async def test_series_that_begin_with_the_first_request_are_seen() -> None:
     early = b'vllm:num_requests_running{model_name="m"} 0.0\n'
 
     def serve(asked: Asked) -> object:
-        body = early if len(watch.server.asked) < 4 else OLD["0.6"].encode()
+        body = early if len(watch.server.asked) < 5 else recorded("vllm/0.6.txt")
         return narrowing(body, asked, empty=False) if asked.path == "/metrics" else pages(b"").get(asked.path)
 
     async with watching(serve, "vllm") as watch:
         assert engine_of(await watch.poll()).generation_tokens is None
         engine = engine_of(await watch.poll())
-    assert (engine.generation_tokens, engine.kv_used) == (900.0, 0.25)
-    assert engine.itl is not None
+    assert engine == engine_of(await poll_once(pages("vllm/0.6.txt"), "vllm"))
+    assert None not in (engine.generation_tokens, engine.kv_used, engine.itl)
 
 
 async def test_a_server_that_answers_a_narrowed_request_with_nothing_is_asked_for_all() -> None:

@@ -124,7 +124,7 @@ async def test_servers_are_found_named_and_placed_on_this_machine(monkeypatch: p
         ("vllm", first.url, "vllm"),
         (f"vllm-{second.port}", second.url, "vllm"),
         ("llamacpp", loading.url, "llamacpp"),
-        ("lmstudio", studio.url, "auto"),
+        ("lmstudio", studio.url, "lmstudio"),
     ]
     assert {(spec.host, spec.boundary) for spec in found.endpoints} == {(here, Boundary.LOCAL)}
     assert len(set(found.puzzles)) == 3

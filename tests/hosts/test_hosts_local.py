@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 import threading
 from collections import namedtuple
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +21,7 @@ from hypothesis import strategies as st
 from quarterdeck.config.fleet import HostSpec
 from quarterdeck.hosts.base import HostReading
 from quarterdeck.hosts.cpu import BusyShare
+from quarterdeck.hosts.disk import Disk, models_folder
 from quarterdeck.hosts.local import LocalHost
 from quarterdeck.hosts.nvml import NvmlThread
 from quarterdeck.hosts.open import open_host
@@ -141,30 +147,62 @@ def machine() -> System:
     return System(FakePsutil(MacTimes(10, 0, 10, 80)))
 
 
-async def test_a_machine_with_gpus(nvml: Any, clock: Any) -> None:
+def local(nvml: Any, clock: Any, **parts: Any) -> LocalHost:
+    """A machine made by hand, its GPUs' processes included."""
+    parts = {"system": machine(), "disk": Disk(clock, {}, lambda _: (100, 30, 70)), **parts}
+    spec = parts.pop("spec", HostSpec("box"))
+    return LocalHost(spec, clock, NvmlThread(clock, nvml), **parts)
+
+
+async def test_a_machine_with_gpus(nvml: Any, clock: Any, healthy: Any) -> None:
+    nvml.processes = {}
     spec = HostSpec("box")
-    host = LocalHost(spec, clock, NvmlThread(clock, nvml), machine())
+    host = local(nvml, clock, spec=spec)
     assert host.spec is spec
-    reading = await host.read()
-    assert (reading.at, reading.source, reading.reason) == (1000.0, "nvml", "")
-    assert (reading.cpu, reading.memory_used_bytes, reading.memory_total_bytes) == (None, 600, 1000)
-    assert [gpu.name for gpu in reading.gpus] == ["NVIDIA Test 0", "NVIDIA Test 1"]
+    assert await host.read() == HostReading(
+        1000.0,
+        "nvml",
+        memory_used_bytes=600,
+        memory_total_bytes=1000,
+        gpus=tuple(replace(healthy(gpu), processes=()) for gpu in (0, 1)),
+        driver="570.133.20",
+        cuda="12.8",
+        disk_used_bytes=30,
+        disk_total_bytes=100,
+    )
+    await host.close()
+
+
+async def test_processes_are_described(nvml: Any, clock: Any) -> None:
+    nvml.processes = {"Compute": [SimpleNamespace(pid=os.getpid(), usedGpuMemory=7)]}
+    host = local(nvml, clock)
+    (process,) = (await host.read()).gpus[0].processes or ()
+    assert (process.pid, process.memory_bytes) == (os.getpid(), 7)
+    assert process.started == psutil.Process().create_time()
+    await host.close()
+
+
+async def test_a_gpu_without_memory_of_its_own_has_the_machines(nvml: Any, clock: Any) -> None:
+    nvml.spoil |= {("nvmlDeviceGetMemoryInfo", 1): 3, ("nvmlDeviceGetMemoryInfo_v2", 1): 3}
+    host = local(nvml, clock)
+    first, second = (await host.read()).gpus
+    assert (first.memory_total_bytes, first.unified) == (1000 * 2**20, False)
+    assert (second.memory_used_bytes, second.memory_total_bytes, second.unified) == (2**30, 1000, True)
     await host.close()
 
 
 async def test_a_machine_without_a_driver(nvml: Any, clock: Any) -> None:
     nvml.spoil["nvmlInit"] = 12
-    host = LocalHost(HostSpec("box"), clock, NvmlThread(clock, nvml), machine())
-    expected = HostReading(
-        1000.0, "local", memory_used_bytes=600, memory_total_bytes=1000, reason="no NVIDIA driver on this machine"
-    )
-    assert await host.read() == expected
+    host = local(nvml, clock)
+    reading = await host.read()
+    assert (reading.source, reading.gpus, reading.reason) == ("local", (), "no NVIDIA driver on this machine")
+    assert (reading.memory_used_bytes, reading.memory_total_bytes, reading.disk_used_bytes) == (600, 1000, 30)
     await host.close()
 
 
 async def test_a_hung_driver_takes_neither_processor_nor_memory(nvml: Any, clock: Any) -> None:
     release = threading.Event()
-    host = LocalHost(HostSpec("box", timeout=0.01), clock, NvmlThread(clock, nvml), machine())
+    host = local(nvml, clock, spec=HostSpec("box", timeout=0.01))
     nvml.spoil["nvmlInit"] = release
     reading = await host.read()
     assert (reading.memory_used_bytes, reading.gpus) == (600, ())
@@ -176,8 +214,66 @@ async def test_a_hung_driver_takes_neither_processor_nor_memory(nvml: Any, clock
 async def test_every_problem_is_in_the_reason(nvml: Any, clock: Any) -> None:
     nvml.gpus = 0
     system = System(FakePsutil(PermissionError()))
-    reading = await LocalHost(HostSpec("box"), clock, NvmlThread(clock, nvml), system).read()
-    assert reading.reason == "driver loaded, no GPU; CPU: not permitted on this machine"
+    reading = await local(nvml, clock, system=system, disk=Disk(clock, {}, no_disk)).read()
+    assert reading.reason == "driver loaded, no GPU; CPU: not permitted on this machine; disk: Stale file handle"
+
+
+def no_disk(_: Path) -> tuple[int, int, int]:
+    raise OSError(errno.ESTALE, "Stale file handle", "/secret/path")
+
+
+async def test_the_disk_is_looked_at_now_and_then(clock: Any) -> None:
+    looked: list[Path] = []
+
+    def usage(path: Path) -> tuple[int, int, int]:
+        looked.append(path)
+        return 100, len(looked), 0
+
+    disk = Disk(clock, {}, usage)
+    assert await disk.read(60) == (1, 100, "")
+    clock.now += 29
+    assert await disk.read(60) == (1, 100, "")
+    clock.now += 1
+    assert await disk.read(60) == (2, 100, "")
+    assert len(looked) == 2
+
+
+async def test_a_disk_that_hangs_keeps_its_last_numbers_and_nobody_waiting(clock: Any) -> None:
+    release = threading.Event()
+    release.set()
+
+    def usage(_: Path) -> tuple[int, int, int]:
+        release.wait()
+        return 100, 30, 70
+
+    disk = Disk(clock, {}, usage)
+    await disk.read(60)
+    release.clear()
+    clock.now += 30
+    assert await disk.read(0.01) == (30, 100, "disk: does not answer")
+    assert await disk.read(3600) == (30, 100, "disk: does not answer")  # asked already: not waited for again
+    release.set()
+    assert disk._looking is not None
+    await disk._looking
+    assert await disk.read(60) == (30, 100, "")
+
+
+def test_models_lie_where_the_environment_says_else_where_they_usually_do(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    hub = home / ".cache/huggingface/hub"
+    hub.mkdir(parents=True)
+    assert models_folder({"HOME": str(home)}) == hub
+    (home / ".ollama/models").mkdir(parents=True)
+    assert models_folder({"HOME": str(home)}) == home / ".ollama/models"
+    elsewhere = {"HOME": str(home), "OLLAMA_MODELS": str(tmp_path / "none"), "HF_HUB_CACHE": str(tmp_path)}
+    assert models_folder(elsewhere) == tmp_path
+    assert models_folder({"HOME": str(home), "OLLAMA_MODELS": "\0"}) == home / ".ollama/models"
+
+
+async def test_the_real_disk_has_a_size(clock: Any) -> None:
+    used, total, problem = await Disk(clock).read(60)
+    assert problem == ""
+    assert 0 < (used or 0) <= (total or 0)
 
 
 async def test_a_host_that_is_only_a_name_shows_nothing_of_this_machine(clock: Any) -> None:

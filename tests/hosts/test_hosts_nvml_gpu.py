@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fake_nvml import ANSWERS, FakeNvml
 from quarterdeck.hosts.nvml_session import GpuTable, NvmlSession
-from quarterdeck.model.gpu import GpuProcess, GpuView
+from quarterdeck.model.gpu import Ecc, GpuProcess, GpuView
 
 Healthy = Callable[[int], GpuView]
 GETTERS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -26,8 +28,22 @@ GETTERS: dict[str, tuple[str, tuple[str, ...]]] = {
         "processes",
         ("nvmlDeviceGetComputeRunningProcesses_v3", "nvmlDeviceGetComputeRunningProcesses_v2"),
     ),
+    "slowdown_c": ("slowdown temperature", ("nvmlDeviceGetTemperatureThreshold",)),
+    "fan": ("fan", ("nvmlDeviceGetFanSpeed",)),
+    "throttle": (
+        "throttle reasons",
+        ("nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons"),
+    ),
+    "performance_state": ("performance state", ("nvmlDeviceGetPerformanceState",)),
+    "encoder": ("encoder", ("nvmlDeviceGetEncoderUtilization",)),
+    "decoder": ("decoder", ("nvmlDeviceGetDecoderUtilization",)),
 }
-VALUES = (*GETTERS, "memory_total_bytes")
+TOGETHER = {
+    "memory_used_bytes": {"memory_total_bytes", "memory_reserved_bytes"},
+    "utilization": {"memory_utilization"},
+}
+"""Fields that one answer gives."""
+VALUES = tuple(field.name for field in fields(GpuView) if field.name != "problems")
 ERRORS: tuple[tuple[object, str], ...] = (
     (2, "refused by the driver"),
     (3, "not supported by this GPU"),
@@ -56,11 +72,14 @@ def values(view: GpuView) -> dict[str, object]:
 
 
 def test_every_value_in_its_unit(nvml: Any, clock: Any, healthy: Healthy) -> None:
-    assert NvmlSession(clock, nvml).read() == GpuTable((healthy(0), healthy(1)), "")
+    assert NvmlSession(clock, nvml).read() == GpuTable((healthy(0), healthy(1)), "", "570.133.20", "12.8")
 
 
-@pytest.mark.parametrize(("error", "words"), ERRORS, ids=lambda e: str(e)[:20])
-@pytest.mark.parametrize("field", GETTERS)
+NO_MEMORY_OF_ITS_OWN = ("memory_used_bytes", 3)
+CASES = [(field, *error) for field in GETTERS for error in ERRORS if (field, error[0]) != NO_MEMORY_OF_ITS_OWN]
+
+
+@pytest.mark.parametrize(("field", "error", "words"), CASES, ids=lambda e: str(e)[:20])
 def test_one_getter_fails_alone(nvml: Any, healthy: Healthy, field: str, error: object, words: str) -> None:
     what, functions = GETTERS[field]
     if error == "garbage":
@@ -69,7 +88,7 @@ def test_one_getter_fails_alone(nvml: Any, healthy: Healthy, field: str, error: 
         nvml.spoil[function, 1] = error
     first, second = NvmlSession(lambda: 0.0, nvml).read().gpus
     assert first == healthy(0)
-    lacking = {field, "memory_total_bytes"} if field == "memory_used_bytes" else {field}
+    lacking = {field} | TOGETHER.get(field, set())
     assert values(second) == {n: None if n in lacking else v for n, v in values(healthy(1)).items()}
     (problem,) = second.problems
     assert problem.startswith(f"{what}: ")
@@ -80,6 +99,8 @@ def test_one_getter_fails_alone(nvml: Any, healthy: Healthy, field: str, error: 
 @pytest.mark.parametrize(
     ("newest", "field", "expected"),
     [
+        ("nvmlDeviceGetCurrentClocksEventReasons", "throttle", ("power cap",)),
+        ("nvmlDeviceGetTotalEccErrors", "ecc", Ecc(9, 9, 3, remap_pending=True, remap_failed=False)),
         ("nvmlDeviceGetMemoryInfo_v2", "memory_used_bytes", 350 * 2**20),
         ("nvmlDeviceGetTemperatureV", "temperature_c", 60.0),
         ("nvmlDeviceGetEnforcedPowerLimit", "power_limit_w", 650.0),
@@ -136,6 +157,7 @@ def test_senseless_memory_is_unknown(nvml: Any, clock: Any, memory: object) -> N
     view = NvmlSession(clock, nvml).read().gpus[0]
     assert (view.memory_used_bytes, view.memory_total_bytes) == (None, None)
     assert view.problems == ("memory: the driver's answer makes no sense",)
+    assert not view.unified
 
 
 @pytest.mark.parametrize(
@@ -158,6 +180,14 @@ def test_endless_names_are_cut(nvml: Any, clock: Any) -> None:
     assert len(NvmlSession(clock, nvml).read().gpus[0].name or "") == 80
 
 
+def _structure(a: object, b: object) -> SimpleNamespace:
+    """All of NVML's in one."""
+    value = SimpleNamespace(uiVal=b, ullVal=a, dVal=b)
+    return SimpleNamespace(
+        gpu=a, memory=b, used=a, total=b, reserved=a, pid=a, usedGpuMemory=b, nvmlReturn=a, valueType=b, value=value
+    )
+
+
 _anything = st.recursive(
     st.none()
     | st.booleans()
@@ -165,29 +195,152 @@ _anything = st.recursive(
     | st.floats()
     | st.text(max_size=20)
     | st.binary(max_size=20),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.builds(lambda a, b: SimpleNamespace(gpu=a, used=a, total=b, pid=a, usedGpuMemory=b), inner, inner)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.builds(_structure, inner, inner),
     max_leaves=8,
 )
 
 
-@given(st.dictionaries(st.sampled_from(sorted(f for _, fs in GETTERS.values() for f in fs)), _anything))
-def test_whatever_a_driver_answers_is_a_reading(new_nvml: Any, answers: dict[str, object]) -> None:
-    driver = new_nvml()
+def checked(view: GpuView) -> None:
+    """Everything a screen may rely on."""
+    for share in (view.utilization, view.memory_utilization, view.fan, view.encoder, view.decoder):
+        assert share is None or 0 <= share <= 1
+    for number, most in (
+        (view.power_w, 1e5),
+        (view.power_limit_w, 1e5),
+        (view.sm_mhz, 1e5),
+        (view.memory_max_mhz, 1e5),
+        (view.performance_state, 15),
+        (view.temperature_c, 300),
+        (view.memory_temperature_c, 300),
+        (view.slowdown_c, 300),
+    ):
+        assert number is None or -100 <= number <= most
+    if view.memory_used_bytes is not None and not view.unified:
+        assert 0 <= view.memory_used_bytes + (view.memory_reserved_bytes or 0) <= (view.memory_total_bytes or 0)
+    for process in view.processes or ():
+        assert process.pid >= 0
+        assert process.memory_bytes is None or process.memory_bytes >= 0
+    for link in view.nvlinks or ():
+        assert link.active in (True, False, None)
+        assert link.errors is None or link.errors >= 0
+    for text in (view.name or "x", view.uuid or "x", *view.problems, *(view.throttle or ())):
+        assert text.isprintable()
+
+
+FUNCTIONS = sorted(
+    name for name in ANSWERS if name.startswith("nvmlDevice") and name[10:] not in ("GetCount", "GetHandleByIndex")
+)
+
+
+@given(st.dictionaries(st.sampled_from(FUNCTIONS), _anything))
+def test_whatever_a_driver_answers_is_a_reading(answers: dict[str, object]) -> None:
+    driver = FakeNvml()
     driver.spoil = {name: (lambda value=value: value) for name, value in answers.items()}
-    table = NvmlSession(lambda: 0.0, driver).read()
-    assert len(table.gpus) == 2
-    for view in table.gpus:
-        assert view.utilization is None or 0 <= view.utilization <= 1
-        assert view.power_w is None or 0 <= view.power_w < 1e5
-        assert view.temperature_c is None or -100 <= view.temperature_c <= 300
-        if view.memory_used_bytes is not None:
-            assert 0 <= view.memory_used_bytes <= (view.memory_total_bytes or 0)
-        for process in view.processes or ():
-            assert process.pid >= 0
-            assert process.memory_bytes is None or process.memory_bytes >= 0
-        for text in (view.name or "x", view.uuid or "x", *view.problems):
-            assert text.isprintable()
-        assert sum(getattr(view, name) is None for name in GETTERS) == len(view.problems)
+    session = NvmlSession(lambda: 0.0, driver)
+    for table in (session.read(), session.read()):
+        assert len(table.gpus) == 2
+        for view in table.gpus:
+            checked(view)
+            told = " ".join(view.problems)
+            assert all(what in told for name, (what, _) in GETTERS.items() if getattr(view, name) is None)
+
+
+def test_missing_values_are_told_by_reason(nvml: Any, clock: Any) -> None:
+    nvml.spoil |= {
+        "nvmlDeviceGetFanSpeed": 3,
+        "nvmlDeviceGetEncoderUtilization": 3,
+        "nvmlDeviceGetDecoderUtilization": 4,
+        "nvmlDeviceGetPowerUsage": 3,
+    }
+    assert NvmlSession(clock, nvml).read().gpus[0].problems == (
+        "power, fan, encoder: not supported by this GPU",
+        "decoder: no permission",
+    )
+
+
+def test_what_is_not_supported_is_asked_for_once_a_minute(nvml: Any, clock: Any) -> None:
+    for function in ("nvmlDeviceGetTemperatureV", "nvmlDeviceGetTemperature"):
+        nvml.spoil[function] = 3
+    nvml.spoil["nvmlDeviceGetPowerUsage"] = 4
+    session = NvmlSession(clock, nvml)
+    for _ in range(59):
+        session.read()
+        clock.now += 1
+    assert nvml.calls.count("nvmlDeviceGetTemperatureV") == 2  # once for each GPU
+    assert nvml.calls.count("nvmlDeviceGetPowerUsage") == 2 * 59  # permission may be given at any time
+    assert session.read().gpus[0].problems == ("power: no permission", "temperature: not supported by this GPU")
+    nvml.spoil.clear()
+    clock.now += 1
+    assert session.read().gpus[0].temperature_c == 61.0
+
+
+def test_an_older_interface_that_answered_is_asked_first(nvml: Any, clock: Any) -> None:
+    nvml.spoil["nvmlDeviceGetTemperatureV"] = 13
+    session = NvmlSession(clock, nvml)
+    for _ in range(5):
+        session.read()
+    assert nvml.calls.count("nvmlDeviceGetTemperatureV") == 2
+    nvml.spoil = {"nvmlDeviceGetTemperature": 13}
+    assert session.read().gpus[0].temperature_c == 61.0
+
+
+@pytest.mark.parametrize(
+    ("mask", "words"),
+    [
+        (0x0, ()),
+        (0x1, ()),
+        (0x103, ()),
+        (0x5, ("power cap",)),
+        (0x68, ("hardware slowdown", "hardware thermal slowdown", "software thermal slowdown")),
+        (-1, None),
+        ("4", None),
+    ],
+)
+def test_what_holds_the_clocks_back(nvml: Any, clock: Any, mask: object, words: tuple[str, ...] | None) -> None:
+    for function in ("nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons"):
+        nvml.spoil[function] = lambda: mask
+    assert NvmlSession(clock, nvml).read().gpus[0].throttle == words
+
+
+def no_memory(nvml: Any) -> None:
+    nvml.spoil |= {"nvmlDeviceGetMemoryInfo": 3, "nvmlDeviceGetMemoryInfo_v2": 3}
+
+
+def test_a_gpu_without_memory_of_its_own_uses_the_machines(nvml: Any, clock: Any, healthy: Healthy) -> None:
+    no_memory(nvml)
+    view = NvmlSession(clock, nvml).read().gpus[0]
+    expected = replace(healthy(0), memory_used_bytes=2**30, memory_total_bytes=None, memory_reserved_bytes=None)
+    told = ("memory used: the GPU shares the machine's; this is what its processes hold",)
+    assert view == replace(expected, unified=True, problems=told)
+
+
+@pytest.mark.parametrize("processes", [[SimpleNamespace(pid=4, usedGpuMemory=None)], "garbage"])
+def test_shared_memory_in_use_is_unknown_where_processes_do_not_tell(nvml: Any, clock: Any, processes: object) -> None:
+    no_memory(nvml)
+    for version in ("_v3", "_v2"):
+        nvml.spoil["nvmlDeviceGetComputeRunningProcesses" + version] = lambda: processes
+    view = NvmlSession(clock, nvml).read().gpus[0]
+    assert (view.memory_used_bytes, view.unified) == (None, True)
+    told = "memory used: the GPU shares the machine's, and its processes don't tell what they hold"
+    assert told in view.problems
+
+
+@pytest.mark.parametrize("said", [0, 999])
+def test_a_gpu_without_a_memory_sensor(nvml: Any, clock: Any, said: int) -> None:
+    def field() -> list[SimpleNamespace]:
+        code = 3 if said == 999 else 0
+        return [SimpleNamespace(nvmlReturn=code, valueType=1, value=SimpleNamespace(uiVal=said))]
+
+    nvml.spoil["nvmlDeviceGetFieldValues", 0] = field
+    view = NvmlSession(clock, nvml).read().gpus[0]
+    assert view.memory_temperature_c is None
+    assert "memory temperature" in view.problems[0]
+    assert view.problems[0].endswith("not supported by this GPU")
+
+
+def test_processes_that_do_not_change_stay_the_same_object(nvml: Any, clock: Any) -> None:
+    session = NvmlSession(clock, nvml)
+    first = session.read().gpus[0].processes
+    assert session.read().gpus[0].processes is first
+    nvml.processes["Compute"] = [SimpleNamespace(pid=42, usedGpuMemory=2**29)]
+    assert session.read().gpus[0].processes == (GpuProcess(42, 2**29),)

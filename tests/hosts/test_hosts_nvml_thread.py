@@ -6,11 +6,16 @@ import asyncio
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from dataclasses import replace
+from queue import SimpleQueue
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from quarterdeck.hosts.nvml import NvmlThread
+from quarterdeck.hosts.nvml import NvmlThread, _Request, _serve
+from quarterdeck.hosts.nvml_session import GpuTable
 
 FOR_EVER = 3600.0
 AT_ONCE = 0.01
@@ -49,13 +54,16 @@ async def test_a_hung_driver_keeps_the_last_gpus_and_says_for_how_long(nvml: Any
     good = await thread.read(FOR_EVER)
     release = threading.Event()
     nvml.spoil["nvmlDeviceGetPowerUsage", 1] = release
+    clock.now += 1
     hung = await thread.read(AT_ONCE)
-    assert hung.gpus == good.gpus
-    assert hung.reason == "the NVIDIA driver does not answer (0 s)"
+    dated = tuple(replace(gpu, at=1000.0) for gpu in good.gpus)
+    assert hung == replace(good, gpus=dated, reason="the NVIDIA driver does not answer (0 s)")
     calls = len(nvml.calls)
     clock.now += 12.4
     # The question under way is late already: nothing is waited for, and nothing else is asked.
-    assert await thread.read(FOR_EVER) == type(good)(good.gpus, "the NVIDIA driver does not answer (12 s)")
+    later = await thread.read(FOR_EVER)
+    assert later == replace(hung, reason="the NVIDIA driver does not answer (12 s)")
+    assert later.gpus is hung.gpus
     assert len(nvml.calls) == calls
     nvml.spoil.clear()
     release.set()
@@ -104,6 +112,44 @@ async def test_a_cancelled_reading_leaves_one_question(nvml: Any, clock: Any) ->
     assert len((await thread.read(FOR_EVER)).gpus) == 2
     assert nvml.calls.count("nvmlDeviceGetPowerUsage") == 2
     thread.close()
+
+
+def test_what_is_slow_is_asked_for_in_the_first_half_of_the_time_until_the_next_question(clock: Any) -> None:
+    queue: SimpleQueue[Any] = SimpleQueue()
+    allowed: list[tuple[float, bool]] = []
+
+    class Session:
+        def read(self) -> GpuTable:
+            return GpuTable()
+
+        def tidy(self, go_on: Callable[[], bool]) -> None:
+            started = clock.now
+            for later in (0.0, 0.9, 1.1):
+                clock.now = started + later
+                allowed.append((clock.now, go_on()))
+            clock.now = started
+            queue.put(_asked_at(clock.now + 2) if len(allowed) < 6 else None)
+            allowed.append((clock.now, go_on()))
+            clock.now = started + 2
+
+        def end(self) -> None:
+            allowed.append((clock.now, False))
+
+    queue.put(_asked_at(clock.now))
+    _serve(queue, Session(), clock)  # type: ignore[arg-type]
+    first = [
+        (1000.0, False),
+        (1000.9, False),
+        (1001.1, False),
+        (1000.0, False),
+    ]  # how soon the next comes isn't known yet
+    second = [(1002.0, True), (1002.9, True), (1003.1, False), (1002.0, False)]  # in the end a question has come
+    assert allowed == [*first, *second, (1004.0, False)]
+
+
+def _asked_at(at: float) -> _Request:
+    answers = SimpleNamespace(call_soon_threadsafe=lambda *_: None)
+    return _Request(answers, None, at)  # type: ignore[arg-type]
 
 
 async def test_closing_shuts_nvml_down(nvml: Any, clock: Any) -> None:
@@ -159,7 +205,8 @@ QUITS = """
 import asyncio, ctypes, sys
 from quarterdeck.config.fleet import HostSpec
 from quarterdeck.hosts.local import LocalHost
-from quarterdeck.hosts.nvml import NvmlThread
+from quarterdeck.hosts.nvml import NvmlThread, _Request, _serve
+from quarterdeck.hosts.nvml_session import GpuTable
 import time
 
 class Hung:

@@ -7,17 +7,40 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from quarterdeck.config.fleet import HostSpec
-from quarterdeck.hosts import dcgm, node, nvidia_smi
+from quarterdeck.hosts import dcgm
 from quarterdeck.hosts.base import HostReading
-from quarterdeck.hosts.exporter import ExporterHost
+from quarterdeck.hosts.exporter import WANTED, ExporterHost
 from quarterdeck.wire.failure import Failure
 
 MIB = 2**20
-_names = st.sampled_from(sorted({*dcgm.WANTED, *nvidia_smi.WANTED, *node.WANTED}))
+_names = st.sampled_from(sorted(set(WANTED)))
 _label_names = st.sampled_from(
-    ["gpu", "UUID", "uuid", "Hostname", "hostname", "modelName", "name", "index", "GPU_I_ID", "pid", "cpu", "mode"]
+    [
+        "gpu",
+        "UUID",
+        "uuid",
+        "Hostname",
+        "hostname",
+        "modelName",
+        "name",
+        "index",
+        "GPU_I_ID",
+        "pid",
+        "cpu",
+        "mode",
+        "gpu_index",
+        "gpu_uuid",
+        "device_uuid",
+        "xid",
+        "mig_instance",
+        "gpu_instance_id",
+        "mountpoint",
+        "mount_point",
+    ]
 )
-_texts = st.sampled_from(["", "0", "1", "007", "99999999999", "idle", "GPU-1", "²", "\x1b[2J", 'a\\"b', "x" * 300])
+_texts = st.sampled_from(
+    ["", "0", "1", "0:1", "/", "007", "99999999999", "idle", "GPU-1", "²", "\x1b[2J", 'a\\"b', "x" * 300]
+)
 _numbers = st.floats().map(repr) | st.integers(-(2**70), 2**70).map(str) | st.sampled_from(["", "x", "1 2", "1_0"])
 _rows = st.tuples(_names, st.dictionaries(_label_names, _texts, max_size=5), _numbers)
 
@@ -30,7 +53,9 @@ def checked(reading: HostReading) -> None:
         assert gpu.utilization is None or 0 <= gpu.utilization <= 1
         assert gpu.power_w is None or 0 <= gpu.power_w < 1e5
         assert gpu.temperature_c is None or -100 <= gpu.temperature_c <= 300
-        for whole in (gpu.memory_used_bytes, gpu.memory_total_bytes):
+        for fraction in (gpu.memory_utilization, gpu.encoder, gpu.decoder, gpu.fan):
+            assert fraction is None or 0 <= fraction <= 1
+        for whole in (gpu.memory_used_bytes, gpu.memory_total_bytes, gpu.memory_reserved_bytes):
             assert whole is None or 0 <= whole <= 1e19
         for text in (gpu.name or "x", gpu.uuid or "x", *gpu.problems):
             assert text.isprintable()

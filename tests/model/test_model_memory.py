@@ -65,6 +65,17 @@ def test_nothing_is_claimed_over_the_sleep_of_a_laptop() -> None:
     assert later.total.generation_tps == 10.0
 
 
+def test_what_is_counted_for_all_engines_together_is_taken_from_there() -> None:
+    def poll(at: float, requests: float, *observed: float) -> Reading:
+        whole = EngineReading("all", requests=requests, ttft=histogram(*observed))
+        facts = Facts("sglang", engines=(EngineReading("0", running=1), EngineReading("1", running=1)), whole=whole)
+        return Reading(at, Outcome.ANSWERED, facts=facts)
+
+    memory = after(poll(100.0, 10.0), poll(102.0, 14.0, 0.05, 0.5))
+    assert memory.latencies.minute["ttft"].count == 2
+    assert memory.total.finished_ps == (("all", 2.0),)
+
+
 def test_shares_are_of_the_last_minute_or_what_the_server_reports() -> None:
     memory = after(
         reading(100.0, EngineReading(cache_queries=0.0, cache_hits=0.0, draft_tokens=0.0, accepted_tokens=0.0)),
@@ -178,3 +189,12 @@ def test_no_interleaving_of_resets_gaps_clock_jumps_and_nan_gives_an_absurd_numb
         latencies = [memory.latencies.quantile("ttft", q) for q in (0.5, 0.95, 0.99)]
         assert all(value is None or 0 <= value < 1e9 for value in (*rates, *latencies))
         assert all(value is None or 0 <= value <= 1 for value in shares)
+
+
+def test_models_of_one_server_are_not_replicas() -> None:
+    engines = (EngineReading("qwen", running=20), EngineReading("gemma", running=0), EngineReading("phi", running=0))
+    memory = NOTHING_KNOWN
+    for at in range(0, 40, 2):
+        facts = Facts("ollama", engines=engines, by_model=True)
+        memory = remember(memory, Reading(float(at), Outcome.ANSWERED, facts=facts), LIMITS)
+    assert memory.odd_engines == {}

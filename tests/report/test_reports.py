@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import fields, replace
+from typing import Any
 
+from quarterdeck.model.events import Event, EventKind
 from quarterdeck.model.fleet import (
     Boundary,
     EndpointView,
     FleetSnapshot,
+    OwnRequests,
     ReplicaView,
     State,
 )
-from quarterdeck.model.gpu import GpuProcess, GpuView
+from quarterdeck.model.gpu import Ecc, GpuProcess, GpuView, Holder, MigInstance, NvLink, PcieLink, Xid
 from quarterdeck.model.host import HostView
+from quarterdeck.model.latency import KINDS, Latencies, Window
 from quarterdeck.model.limits import Limits
 from quarterdeck.model.models import ModelReading, ModelState
+from quarterdeck.model.reading import AccessLog, Deployment, LoraAdapter, Spend
 from quarterdeck.model.verdict import Level, judged, with_problems
 from quarterdeck.report.check import line
-from quarterdeck.report.json import document, timestamp
+from quarterdeck.report.json import document
 from quarterdeck.report.text import render
+from quarterdeck.report.values import timestamp
 
 NOON = 1_795_348_800.0  # 2026-11-22T12:00:00Z
 
@@ -79,6 +86,41 @@ HOST = HostView(
         ),
     ),
 )
+FULL = EndpointView(
+    name="full",
+    url="http://127.0.0.1:1",
+    state=State.OK,
+    answered=1000.0,
+    running=4,
+    waiting_by_reason=(("capacity", 3),),
+    finished_ps=(("stop", 1.4), ("abort", 0.0)),
+    cache_hit_rate=math.nan,
+    latencies=Latencies(minute={"ttft": Window((1.0, math.inf), (10.0, 10.0))}),
+    replicas=(ReplicaView("0"),),
+    odd=("engine 1: KV 91 %, the others 40 %",),
+    models=(ModelReading("m", ModelState.LOADED),),
+    adapters=(LoraAdapter("sql", running=True),),
+    deployments=(Deployment("chat", "openai/x", "outage"),),
+    spend=Spend(1.25, "/metrics"),
+    access_log=AccessLog(13.0, (("2xx", 12), ("5xx", 1))),
+    active_at=995.0,
+    own=OwnRequests(2, 0.1, 40.0, 980.0),
+    origins={"running": "connections"},
+    estimates=frozenset({"running"}),
+    events=(Event(990.0, EventKind.STATE, "BUSY", "3 waiting"),),
+)
+FULL_GPU = GpuView(
+    0,
+    processes=(GpuProcess(7, 2**30, "VLLM::EngineCore", holder=Holder.ORPHAN),),
+    throttle=("power cap",),
+    pcie=PcieLink(4),
+    nvlinks=(NvLink(0),),
+    ecc=Ecc(0),
+    mig=(MigInstance(0),),
+    xids=(Xid(79, 900.0, "fell off the bus"),),
+    lost=True,
+    at=1000.0,
+)
 
 
 def snapshot(*views: EndpointView, hosts: tuple[HostView, ...] = ()) -> FleetSnapshot:
@@ -90,7 +132,8 @@ def test_json_has_exactly_the_contract() -> None:
     shown = json.loads(json.dumps(document(fleet, judged(fleet, Limits())), allow_nan=False))
     assert list(shown) == ["schema_version", "time", "level", "summary", "endpoints", "hosts"]
     assert (shown["schema_version"], shown["time"]) == (1, "2026-11-22T12:00:00.000Z")
-    assert shown["endpoints"][0] == {
+    first = shown["endpoints"][0]
+    assert {key: first[key] for key in ALWAYS} == {
         "name": "vllm-a",
         "engine": "vllm",
         "version": "0.32.0",
@@ -109,35 +152,135 @@ def test_json_has_exactly_the_contract() -> None:
         "ttft_p95_s": 0.25,
         "itl_p95_s": 0.021,
         "kv_used": 0.5,
-        "replicas": [{"engine": "0", "running": 2, "waiting": 10, "generation_tps": 123.457, "kv_used": 0.5}],
-        "models": [
-            {
-                "id": "tiny-llama",
-                "state": "loaded",
-                "size_bytes": None,
-                "vram_bytes": None,
-                "context_length": 1024,
-                "expires_at": None,
-            }
-        ],
     }
-    unknown = {key: value for key, value in shown["endpoints"][1].items() if value is not None}
-    assert unknown == {
+    assert (
+        first["replicas"][0] | {"engine": "0", "running": 2, "waiting": 10, "generation_tps": 123.457, "kv_used": 0.5}
+        == (first["replicas"][0])
+    )
+    assert {key: value for key, value in first["models"][0].items() if value is not None} == {
+        "id": "tiny-llama",
+        "state": "loaded",
+        "context_length": 1024,
+    }
+    assert shown["endpoints"][2]["models"][0]["expires_at"] == "never"
+    assert [(p["pid"], p["memory_bytes"]) for p in shown["hosts"][0]["gpus"][0]["processes"]] == [(7, 2**30), (8, None)]
+
+
+ALWAYS = (
+    *(
+        "name",
+        "engine",
+        "version",
+        "url",
+        "host",
+        "boundary",
+        "state",
+        "reason",
+        "since",
+        "age_s",
+        "latency_ms",
+        "running",
+    ),
+    *("waiting", "generation_tps", "prompt_tps", "ttft_p95_s", "itl_p95_s", "kv_used"),
+)
+"""Fields that were there from the beginning."""
+
+
+def test_what_is_unknown_is_null_and_never_zero() -> None:
+    fleet = snapshot(SILENT, hosts=(HostView("bare", "ssh", gpus=(GpuView(0),)),))
+    shown = document(fleet, judged(fleet, Limits()))
+    known = {key: value for key, value in shown["endpoints"][0].items() if value is not None}
+    assert known.pop("percentiles") == {kind: {"last": None, "minute": None} for kind in KINDS}
+    assert {key: value for key, value in known.items() if value not in ([], {})} == {
         "name": "far",
         "url": "https://api.example/v1",
         "boundary": "external",
-        "replicas": [],
-        "models": [],
+        "protected": False,
+        "interval_s": 2.0,
     }
-    assert shown["endpoints"][2]["models"][0]["expires_at"] == "never"
-    assert shown["hosts"][0]["gpus"][0]["processes"] == [
-        {"pid": 7, "memory_bytes": 2**30},
-        {"pid": 8, "memory_bytes": None},
+    gpu = shown["hosts"][0]["gpus"][0]
+    assert {key: value for key, value in gpu.items() if value not in (None, [])} == {
+        "index": 0,
+        "unified": False,
+        "lost": False,
+    }
+
+
+def test_everything_the_model_has_is_in_the_json() -> None:
+    """A field that is added to the model is added to the JSON, or listed here with the word that stands for it."""
+    fleet = snapshot(FULL, hosts=(replace(HOST, gpus=(FULL_GPU,)),))
+    shown = document(fleet, judged(fleet, Limits()))
+    endpoint, host = shown["endpoints"][0], shown["hosts"][0]
+    gpu = host["gpus"][0]
+    missing = {
+        *_missing(EndpointView, endpoint),
+        *_missing(ReplicaView, endpoint["replicas"][0]),
+        *_missing(ModelReading, endpoint["models"][0]),
+        *_missing(AccessLog, endpoint["access_log"]),
+        *_missing(OwnRequests, endpoint["own_requests"]),
+        *_missing(HostView, host),
+        *_missing(GpuView, gpu),
+        *_missing(GpuProcess, gpu["processes"][0]),
+        *_missing(PcieLink, gpu["pcie"]),
+        *_missing(NvLink, gpu["nvlinks"][0]),
+        *_missing(Ecc, gpu["ecc"]),
+        *_missing(MigInstance, gpu["mig"][0]),
+        *_missing(Xid, gpu["xids"][0]),
+    }
+    assert missing == {
+        *("EndpointView.answered", "EndpointView.latency_s", "EndpointView.interval", "EndpointView.finished_ps"),
+        *("EndpointView.latencies", "EndpointView.spend", "EndpointView.active_at", "EndpointView.own"),
+        *("EndpointView.engines", "EndpointView.history", "EndpointView.tps_history"),
+        *("OwnRequests.last_at", "HostView.at", "HostView.interval", "HostView.gpu_history", "HostView.histories"),
+        *("GpuView.at", "Xid.at", "GpuProcess.ports", "GpuProcess.serves", "GpuProcess.orphaned"),
+    }
+
+
+def _missing(kind: Any, shown: dict[str, Any]) -> set[str]:
+    return {f"{kind.__name__}.{field.name}" for field in fields(kind) if field.name not in shown}
+
+
+def test_json_of_everything() -> None:
+    fleet = snapshot(FULL, hosts=(replace(HOST, gpus=(FULL_GPU,)),))
+    shown = json.loads(json.dumps(document(fleet, judged(fleet, Limits())), allow_nan=False))
+    endpoint, gpu = shown["endpoints"][0], shown["hosts"][0]["gpus"][0]
+    assert endpoint["requests_ps"] == {"stop": 1.4, "abort": 0.0}
+    assert endpoint["waiting_by_reason"] == {"capacity": 3}
+    assert endpoint["percentiles"]["ttft"] == {
+        "last": None,
+        "minute": {"p50": 0.5, "p95": 0.95, "p99": 0.99, "count": 10},
+    }
+    assert endpoint["percentiles"]["queue"] == {"last": None, "minute": None}
+    assert endpoint["adapters"] == [{"name": "sql", "running": True, "waiting": False}]
+    assert endpoint["deployments"] == [{"model": "chat", "backend": "openai/x", "state": "outage"}]
+    assert endpoint["spend_usd"] == 1.25
+    assert endpoint["access_log"]["by_status"] == {"2xx": 12, "5xx": 1}
+    assert endpoint["estimates"] == ["running"]
+    assert endpoint["origins"] == {"running": "connections"}
+    assert endpoint["events"] == [
+        {"time": "2026-11-22T11:59:50.000Z", "kind": "state", "word": "BUSY", "text": "3 waiting"}
     ]
-    assert set(shown["hosts"][0]["gpus"][0]) == {
-        "index", "uuid", "name", "utilization", "memory_used_bytes", "memory_total_bytes",
-        "power_w", "power_limit_w", "temperature_c", "processes",
-    }  # fmt: skip
+    assert endpoint["active"] == "2026-11-22T11:59:55.000Z"
+    assert endpoint["own_requests"] == {
+        "count": 2,
+        "ttft_p50_s": 0.1,
+        "decode_tps_p50": 40.0,
+        "last": "2026-11-22T11:59:40.000Z",
+    }
+    assert endpoint["cache_hit_rate"] is None, "not a number"
+    assert gpu["throttle"] == ["power cap"]
+    assert gpu["processes"][0]["holder"] == "orphan"
+    assert gpu["xids"] == [{"number": 79, "time": "2026-11-22T11:58:20.000Z", "words": "fell off the bus"}]
+    assert gpu["age_s"] == 0.0
+
+
+def test_text_marks_estimates_odd_ones_and_what_is_wrong_with_a_card() -> None:
+    fleet = snapshot(FULL, hosts=(replace(HOST, gpus=(FULL_GPU,)),))
+    text = render(fleet, judged(fleet, Limits()))
+    assert "  ~4  " in text
+    assert "odd: engine 1: KV 91 %, the others 40 %" in text
+    assert "LOST, values are the last ones; throttled: power cap; Xid 79 fell off the bus" in text
+    assert "ORPHAN VLLM::EngineCore (pid 7) holds 1.0 GiB" in text
 
 
 def test_a_time_outside_the_calendar_is_unknown() -> None:

@@ -15,7 +15,9 @@ from quarterdeck.model.fleet import EndpointView, FleetSnapshot, ReplicaView, St
 from quarterdeck.model.models import ModelReading, ModelState
 from quarterdeck.tui.cells import Moment, header, row_line, says_why
 from quarterdeck.tui.columns import BY_ID, COLUMNS, PRIORITY, layout
-from quarterdeck.tui.detail import detail_lines
+from quarterdeck.tui.detail.charts import Look
+from quarterdeck.tui.detail.page import sheet
+from quarterdeck.tui.detail.preview import detail_lines
 from quarterdeck.tui.lines import Line
 from quarterdeck.tui.rows import ORDERS, Row, rows, wanted_widths
 
@@ -99,6 +101,22 @@ def test_the_version_is_shown_whole_or_not_at_all() -> None:
     assert "vllm    " in line(view).text
     assert "0.32" not in line(view).text
     assert "vllm 0.32.0.dev1234" in line(view, 119, wanted={"engine": 19}).text
+
+
+def test_an_estimate_is_marked_and_keeps_its_mark_where_it_is_long() -> None:
+    about = frozenset({"running", "waiting", "generation_tps"})
+    view = endpoint_view("x", running=2, waiting=12_345, generation_tps=41.0, estimates=about)
+    assert cell(view, "running") == "~2"
+    assert cell(view, "waiting") == "~12k"
+    assert cell(view, "tps") == "~41"
+    assert cell(endpoint_view("x", estimates=about), "running") == "–"
+
+
+def test_what_is_odd_is_the_reason_of_one_that_is_well() -> None:
+    odd = ("engine 1: ITL 48 ms, the others 21 ms",)
+    assert cell(endpoint_view("x", odd=odd), "reason").startswith("odd: engine 1: ITL 48 ms")
+    busy = endpoint_view("x", odd=odd, state=State.BUSY, reason="3 waiting")
+    assert cell(busy, "reason") == "3 waiting"
 
 
 def test_ages() -> None:
@@ -275,7 +293,8 @@ def test_no_answer_breaks_a_row_or_gets_control_characters_onto_it(
 
 @given(VIEWS, st.integers(1, 260))
 def test_no_answer_breaks_the_page_of_an_endpoint(view: EndpointView, width: int) -> None:
-    for drawn in detail_lines(view, NOW, width):
+    page = sheet(view, NOW, Look(), width, 30)
+    for drawn in [*detail_lines(view, NOW, width), page.title, *page.text, *page.pane]:
         assert_harmless(drawn, width)
 
 

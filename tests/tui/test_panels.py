@@ -18,7 +18,7 @@ from quarterdeck.tui.bars import bar, chart
 from quarterdeck.tui.cells import Moment
 from quarterdeck.tui.columns import COLUMNS
 from quarterdeck.tui.commands import COMMANDS, INTERVALS, commands_for, next_interval
-from quarterdeck.tui.detail import detail_lines
+from quarterdeck.tui.detail.preview import detail_lines
 from quarterdeck.tui.help import help_lines
 from quarterdeck.tui.hosts import compact_height, host_lines, roomy_height
 from quarterdeck.tui.lines import Line
@@ -47,6 +47,10 @@ def test_a_bar_shows_its_fraction_and_something_where_there_is_something() -> No
     assert [run.text for run in bar(0.75, 2)] == ["━╾"]
     assert [run.text for run in bar(0.001, 10)] == ["╾", "─" * 9]
     assert [(run.text, run.tone) for run in bar(None, 3)] == [("───", "bar-rest")]
+
+
+def test_a_chart_can_have_another_top_than_its_highest_value() -> None:
+    assert chart((1.0, 9.0), 2, 2, top=4.0) == [" █", "▄█"]
 
 
 def test_a_chart_rises_to_its_highest_value_and_has_gaps() -> None:
@@ -160,6 +164,14 @@ def test_paused_filter_notice_and_hints() -> None:
     noticed = status_line(hinted._replace(notice="60 s is the longest interval"), 120).text
     assert "60 s is the longest interval" in noticed
     assert "? help" not in noticed
+    assert "PAUSED" not in noticed
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_paused_shows_whatever_the_news_are(width: int) -> None:
+    paused = status_line(status(paused=True, notice="sorted by name", needle="vllm"), width).text
+    assert "PAUSED" in paused
+    assert "sorted by" in paused
 
 
 def test_what_is_wrong_with_the_selected_endpoint_leaves_room_for_help() -> None:
@@ -225,7 +237,7 @@ def test_a_page_has_the_numbers_the_replicas_the_models_and_a_chart() -> None:
         "qwen3-32b",
     ):
         assert shown in text
-    assert "just now in 12 ms" in text
+    assert "answered now in 12 ms" in text
     assert "█" in text
 
 

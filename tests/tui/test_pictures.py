@@ -28,8 +28,19 @@ def test_the_fleet(snap_compare: Compare, size: tuple[int, int], theme: str) -> 
     assert snap_compare(console(mixed_fleet(), theme), terminal_size=size, press=["j", "wait:50"])
 
 
-def test_an_endpoint(snap_compare: Compare) -> None:
-    assert snap_compare(console(mixed_fleet()), terminal_size=(80, 24), press=["G", "k", "enter", "wait:50"])
+@pytest.mark.parametrize(
+    ("size", "theme", "keys"),
+    [
+        ((80, 24), "quarterdeck-night", []),
+        ((80, 24), "quarterdeck-day", ["w", "left", "left", "left", "left"]),
+        ((120, 36), "quarterdeck-day", []),
+        ((200, 60), "quarterdeck-night", ["w", *["left"] * 9]),
+    ],
+    ids=["small", "small-charts", "medium", "large"],
+)
+def test_an_endpoint(snap_compare: Compare, size: tuple[int, int], theme: str, keys: list[str]) -> None:
+    press = ["G", "k", "enter", *keys, "wait:50"]
+    assert snap_compare(console(mixed_fleet(), theme), terminal_size=size, press=press)
 
 
 def test_models_unfolded(snap_compare: Compare) -> None:

@@ -73,6 +73,37 @@ def test_the_layout_is_the_same_object_while_the_page_keeps_its_lines() -> None:
     assert second.values != first.values
 
 
+def test_looking_at_the_whole_page_again_keeps_the_layout() -> None:
+    reader = PageReader(VLLM)
+    pages = [recorded("vllm/load_2.txt"), recorded("vllm/load_3.txt")]
+    layouts = {id(reader.read(pages[turn % 2]).layout) for turn in range(100)}
+    assert len(layouts) == 1
+
+
+@pytest.mark.parametrize("after", [b"b 3\na 4\n", b"z 3\na 4\n", b'a{x="1"} 4\nb 3\n', b"z 4\nz 3\n"])
+def test_lines_that_changed_places_are_not_read_at_the_old_ones(after: bytes) -> None:
+    reader = PageReader(["a", "b"])
+    for before in (b"a 1\nb 2\n", b"a 1\nz 2\n"):
+        reader.read(before)
+        assert rows_of(reader.read(after)) == rows_of(PageReader(["a", "b"]).read(after))
+
+
+@pytest.mark.parametrize("known", [b'm{x="1"} 5', b"m 5", b"m  5"])
+@pytest.mark.parametrize("now", [b"6", b"6 1700000000000", b"6\t17", b"6 x", b"x", b"", b"6 ", b"6}", b"-Inf"])
+def test_a_line_whose_head_is_known_is_read_as_by_a_fresh_reader(known: bytes, now: bytes) -> None:
+    reader = PageReader(["m"])
+    reader.read(known)
+    line = known[: known.rindex(b" ") + 1] + now
+    for body in (line, b"z 1\n" + line, b"z 1\ny 2\n" + line + b"\nm 7"):
+        assert rows_of(reader.read(body)) == rows_of(PageReader(["m"]).read(body))
+
+
+def test_labels_are_cut() -> None:
+    line = b'm{a="' + b"x" * 500 + b'"} 1'
+    assert [len(PageReader(["m"]).read(line).layout.series[0].labels["a"])] == [200]
+    assert len(PageReader(["m"], longest_label=400).read(line).layout.series[0].labels["a"]) == 400
+
+
 WANTED = ("a", "b:c_total", "h_bucket")
 names = st.sampled_from([*WANTED, "aa", "b", "h_count", "z"])
 label_texts = st.text(st.characters(codec="utf-8"), max_size=12)

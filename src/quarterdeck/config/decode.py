@@ -15,8 +15,10 @@ from quarterdeck.config.boundary import default_boundary
 from quarterdeck.config.fleet import ConsoleSettings, EndpointSpec, FleetConfig, HostSpec
 from quarterdeck.config.keys import CONSOLE, ENDPOINT, HOST, LIMITS, TABLES
 from quarterdeck.config.problem import BadValueError, Finding, KeyPath, shown, sort_of
+from quarterdeck.config.reach import is_ssh_destination
 from quarterdeck.config.suggest import unknown_key, unknown_table
 from quarterdeck.config.table import Key, Table
+from quarterdeck.model.fleet import Boundary
 from quarterdeck.model.limits import Limits
 
 Document = Mapping[str, object]
@@ -168,15 +170,26 @@ def _endpoints(
     endpoints: list[EndpointSpec] = []
     for entry in entries:
         host = entry.values.get("host")
+        via = str(entry.values.get("via") or "").partition(":")[2]
         if host is not None and host not in declared:
             findings.append(Finding((*entry.path, "host"), _unknown_host(host, declared)))
+        elif via and via not in declared and not is_ssh_destination(via):
+            findings.append(Finding((*entry.path, "via"), f"{shown(via)} is neither a [[host]] nor an ssh destination"))
         elif entry.good:
             values = dict(entry.values)
-            values.setdefault("boundary", default_boundary(values["url"]))
+            values.setdefault("boundary", _boundary(values["url"], tunnel=bool(via)))
+            if via in usable:
+                host = values.setdefault("host", via)
             if host not in usable:  # its [[host]] is wrong, which is said there
                 values["host"] = None
             endpoints.append(EndpointSpec(**values))
     return tuple(endpoints)
+
+
+def _boundary(url: str, *, tunnel: bool) -> Boundary:
+    """Told from the URL; at the end of a tunnel, "this machine" is another one."""
+    boundary = default_boundary(url)
+    return Boundary.VPC if tunnel and boundary is Boundary.LOCAL else boundary
 
 
 def _unknown_host(host: object, declared: set[str]) -> str:

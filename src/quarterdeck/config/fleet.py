@@ -12,7 +12,7 @@ from quarterdeck.model.limits import Limits as Limits  # noqa: PLC0414  part of 
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
-ENGINES = ("auto", "ollama", "vllm", "llamacpp", "sglang", "openai")
+ENGINES = ("auto", "ollama", "vllm", "llamacpp", "sglang", "litellm", "lmstudio", "llama-swap", "tgi", "openai")
 """What ``engine`` may be; ``auto`` asks the server."""
 
 EXTERNAL_POLL_S = 30.0
@@ -61,6 +61,10 @@ class EndpointSpec:
     auth: Auth | None = None
     tls: Tls = field(default_factory=Tls)
     proxy: str | None = None
+    via: str | None = None
+    """"ssh:HOST": reached through a tunnel of that [[host]]'s ssh, or of an ssh destination of that name."""
+    access_log: str | None = None
+    """Of an Ollama: "journal:UNIT", a file's path, or "none"; ``None`` = the journal of its unit, where it runs on this machine."""
 
     def interval(self, console_poll: float) -> float:
         """Seconds between two polls, given the console's interval."""
@@ -71,12 +75,14 @@ class EndpointSpec:
 
 @dataclass(frozen=True, slots=True)
 class HostSpec:
-    """One ``[[host]]``. ``gpus`` is "local" (NVML), "none" (nothing of it is read), or the URL of an exporter's metrics page."""
+    """One ``[[host]]``. ``gpus`` is "local" (NVML), "none" (nothing of it is read), "ssh", or the URL of an exporter's metrics page."""
 
     name: str
     gpus: str = "local"
     poll: float | None = None
     timeout: float = 2.0
+    ssh: str | None = None
+    """Where ssh finds it ("user@box"); ``None`` = under its name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,19 @@ from collections.abc import Iterator, Mapping
 
 from quarterdeck.config.fleet import ENGINES, Auth, ConsoleSettings, EndpointSpec, HostSpec, Tls
 from quarterdeck.config.kinds import LONGEST_NAME, Choice, Count, Duration, Flag, Fraction, Number, Text
-from quarterdeck.config.reach import FilePath, GpuSource, Headers, HttpUrl, HttpWord, Variable, Words
+from quarterdeck.config.reach import (
+    FilePath,
+    GpuSource,
+    Headers,
+    HttpUrl,
+    HttpWord,
+    LogSource,
+    SshDestination,
+    Variable,
+    Way,
+    Words,
+    is_ssh_destination,
+)
 from quarterdeck.config.table import Key, Table
 from quarterdeck.model.fleet import Boundary
 from quarterdeck.model.limits import Limits
@@ -34,6 +46,12 @@ def _check_tls(given: Mapping[str, object], values: Mapping[str, object]) -> Ite
         yield "ca", "has no effect with tls.verify = false"
 
 
+def _check_host(given: Mapping[str, object], values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    name = values.get("name")
+    if values.get("gpus") == "ssh" and "ssh" not in given and isinstance(name, str) and not is_ssh_destination(name):
+        yield "gpus", 'needs ssh, such as ssh = "user@gpu-1": ssh can\'t connect to a host of this name'
+
+
 def _check_endpoint(given: Mapping[str, object], values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     if "tls" in given and str(values.get("url", "")).startswith("http:"):
         yield "tls", "has no effect on an http:// URL"
@@ -47,6 +65,12 @@ _ENGINE_ALIASES = {
     "llama.cpp": "llamacpp",
     "llama-cpp": "llamacpp",
     "llama-server": "llamacpp",
+    "lite-llm": "litellm",
+    "lm-studio": "lmstudio",
+    "lm studio": "lmstudio",
+    "llamaswap": "llama-swap",
+    "llama_swap": "llama-swap",
+    "text-generation-inference": "tgi",
     "openai-compatible": "openai",
 }
 
@@ -141,13 +165,22 @@ HOST = Table(
         Key(
             "gpus",
             GpuSource(),
-            'How it and its GPUs are read: "local" (this machine), "none" (not at all), or the URL of an exporter\'s metrics page.',
+            'How it and its GPUs are read: "local" (this machine), "ssh" (nothing is installed there), "none" (not at all), '
+            "or the URL of an exporter's metrics page.",
             '"http://gpu-1:9400/metrics"',
             ("gpu", "source", "url", "exporter", "metrics"),
         ),
         Key("poll", _POLL, "Time between two readings; unset: the console's.", '"5s"', ("interval",)),
         Key("timeout", _TIMEOUT, "Longest wait for one reading.", '"2s"', ("deadline",)),
+        Key(
+            "ssh",
+            SshDestination(),
+            'Where ssh finds it, for gpus = "ssh" and for tunnels; unset: under its name. ~/.ssh/config knows the rest.',
+            '"user@gpu-1"',
+            ("ssh_host", "destination"),
+        ),
     ),
+    _check_host,
     repeated=True,
 )
 
@@ -212,6 +245,20 @@ ENDPOINT = Table(
             "HTTP proxy to reach it through; unset: none, whatever the environment says.",
             '"http://proxy.internal:3128"',
             ("http_proxy",),
+        ),
+        Key(
+            "via",
+            Way(),
+            "A tunnel to reach it through: its URL is looked for from that [[host]] (or ssh destination); proxy has no effect then.",
+            '"ssh:gpu-1"',
+            ("tunnel", "ssh", "jump"),
+        ),
+        Key(
+            "access_log",
+            LogSource(),
+            "Where an Ollama's access log is read: journal:UNIT, a file or none; unset: its own unit's, where it runs here.",
+            '"journal:ollama"',
+            ("log", "logs", "journal"),
         ),
     ),
     _check_endpoint,

@@ -11,6 +11,13 @@ from quarterdeck.config.kinds import NO_CONTROL_PATTERN, JsonSchema, Kind, toml_
 from quarterdeck.config.problem import BadValueError, KeyPath, shown, sort_of
 from quarterdeck.config.urls import URL_EXPECTED, URL_PATTERN, http_url
 
+_JOURNAL_PATTERN = r"journal:[A-Za-z0-9][A-Za-z0-9:_.@\\-]{0,199}"
+_LONGEST_DESTINATION = 200
+_SSH_USER = r"(?:[A-Za-z0-9_][A-Za-z0-9_.+-]*@)?"
+_SSH_HOST = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
+_SSH_URL = rf"ssh://{_SSH_USER}(?:{_SSH_HOST}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{{1,5}})?"
+_DESTINATION = rf"(?:{_SSH_URL}|{_SSH_USER}(?:{_SSH_HOST}|[0-9A-Fa-f:.]+))"
+_WAY = r"ssh:[^\s-][^\u0000-\u001f\u007f-\u009f]{0,199}"
 _WORD_OF_HTTP = r"[!#$%&'*+.^_`|~0-9A-Za-z-]"  # a "token" of RFC 9110, section 5.6.2
 _VARIABLE_PATTERN = "^[A-Za-z_][A-Za-z0-9_]*$"
 _LIKE_A_KEY = r"(?:sk|pk|hf|gsk|ghp|xai|nvapi|r8|glpat)[_-]\w{16,}|-----BEGIN "
@@ -75,17 +82,50 @@ class HttpUrl(Kind):
 class GpuSource(Kind):
     """How a host's GPUs are read."""
 
-    expected = '"local", "none" or the URL of an exporter such as "http://gpu-1:9400/metrics"'
+    expected = '"local", "none", "ssh" or the URL of an exporter such as "http://gpu-1:9400/metrics"'
 
     def read(self, value: object, base: Path) -> str:
-        if value in ("local", "none"):
+        if value in ("local", "none", "ssh"):
             return str(value)
         if not isinstance(value, str) or "://" not in value:
             raise self.wrong(value, hidden=isinstance(value, str) and any(mark in value for mark in "@?#"))
         return str(http_url(value))
 
     def schema(self) -> JsonSchema:
-        return {"anyOf": [{"enum": ["local", "none"]}, {"type": "string", "pattern": URL_PATTERN}]}
+        return {"anyOf": [{"enum": ["local", "none", "ssh"]}, {"type": "string", "pattern": URL_PATTERN}]}
+
+
+class SshDestination(Kind):
+    """Where ssh connects to: a host of ~/.ssh/config, user@host, or ssh://user@host:port. Nothing that it takes for an option."""
+
+    expected = 'an ssh destination such as "user@gpu-1"'
+
+    def read(self, value: object, base: Path) -> str:
+        if not isinstance(value, str) or not is_ssh_destination(value):
+            raise self.wrong(value)
+        return value
+
+    def schema(self) -> JsonSchema:
+        return {"type": "string", "maxLength": _LONGEST_DESTINATION, "pattern": f"^{_DESTINATION}$"}
+
+
+def is_ssh_destination(text: str) -> bool:
+    """Whether ssh may be given ``text`` as the place to connect to."""
+    return len(text) <= _LONGEST_DESTINATION and re.fullmatch(_DESTINATION, text) is not None
+
+
+class Way(Kind):
+    """How a server is reached that doesn't listen where we are: "ssh:HOST"."""
+
+    expected = '"ssh:HOST", HOST being the name of a [[host]] or an ssh destination'
+
+    def read(self, value: object, base: Path) -> str:
+        if not isinstance(value, str) or not re.fullmatch(_WAY, value) or not value.isprintable():
+            raise self.wrong(value)
+        return value
+
+    def schema(self) -> JsonSchema:
+        return {"type": "string", "pattern": f"^{_WAY}$"}
 
 
 class FilePath(Kind):
@@ -102,6 +142,20 @@ class FilePath(Kind):
 
     def schema(self) -> JsonSchema:
         return {"type": "string", "minLength": 1, "pattern": NO_CONTROL_PATTERN}
+
+
+class LogSource(FilePath):
+    """An access log: a unit of the systemd journal, a file, or none."""
+
+    expected = '"journal:ollama" (a unit of the journal), the path of a log file, or "none"'
+
+    def read(self, value: object, base: Path) -> str:  # type: ignore[override]
+        """The journal's unit and "none" stay as they are."""
+        if value == "none" or (isinstance(value, str) and re.fullmatch(_JOURNAL_PATTERN, value)):
+            return str(value)
+        if isinstance(value, str) and value.startswith("journal:"):
+            raise self.wrong(value)
+        return str(super().read(value, base))
 
 
 class Words(Kind):

@@ -1,4 +1,6 @@
-"""A simulated host: its GPUs as dcgm-exporter tells them and its CPU and memory as node_exporter does, on one page."""
+"""A simulated host on one page: its GPUs as dcgm-exporter tells them, their processes as nvidia_gpu_exporter does, and its CPU
+and memory as node_exporter does.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +21,17 @@ UPTIME_S = 9.3 * 86_400
 """How long the host had been up when the simulation began."""
 CPU_MODES = (("user", 0.78), ("system", 0.18), ("iowait", 0.01), ("irq", 0.0), ("softirq", 0.02), ("nice", 0.01))
 _COOL_C, _HOT_C = 33.0, 72.0
+_CAPPED = 0.97
+"""From so much of its power on, a card's clocks are held back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A process and what it holds of a GPU's memory."""
+
+    pid: int
+    title: str
+    mib: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +43,7 @@ class GpuState:
     memory_mib: float
     spinning: bool = False
     """Busy in kernels that wait: full utilisation at little power."""
+    held: tuple[Held, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +89,7 @@ class ExporterServer:
         self.down = False
         self._busy = busy
         self._born = born
+        self._uuids = [self._uuid(index) for index in range(len(gpus))]
         self._gpu_labels = [self._labels(index, gpu) for index, gpu in enumerate(gpus)]
 
     def routes(self) -> dict[tuple[str, str], Handler]:
@@ -83,7 +98,7 @@ class ExporterServer:
 
     def metrics(self) -> bytes:
         """The page of now."""
-        return "".join([*self._gpu_lines(), *self._cpu_lines(), *self._memory_lines()]).encode()
+        return "".join([*self._gpu_lines(), *self._process_lines(), *self._cpu_lines(), *self._memory_lines()]).encode()
 
     async def _metrics(self, _: Request) -> Response:
         return Response(body=self.metrics(), content_type=CONTENT_TYPE)
@@ -91,12 +106,14 @@ class ExporterServer:
     async def _health(self, _: Request) -> Response:
         return Response(body=b"OK", content_type="text/plain; charset=utf-8")
 
-    def _labels(self, index: int, gpu: Gpu) -> str:
+    def _uuid(self, index: int) -> str:
         digest = hashlib.sha256(f"{self.machine.name}/{index}".encode()).hexdigest()
-        uuid = f"GPU-{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:32]}"
+        return f"GPU-{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:32]}"
+
+    def _labels(self, index: int, gpu: Gpu) -> str:
         pairs = {
             "gpu": str(index),
-            "UUID": uuid,
+            "UUID": self._uuids[index],
             "pci_bus_id": f"00000000:{0x18 + 0x11 * index:02X}:00.0",
             "device": f"nvidia{index}",
             "modelName": gpu.name,
@@ -112,6 +129,19 @@ class ExporterServer:
             yield f"# HELP DCGM_FI_DEV_{name} {text}\n# TYPE DCGM_FI_DEV_{name} {kind}\n"
             for labelled, reading in zip(self._gpu_labels, readings, strict=True):
                 yield f"DCGM_FI_DEV_{name}{labelled} {reading[name]}\n"
+
+    def _process_lines(self) -> Iterator[str]:
+        """Which GPUs there are, and a row for each process on one."""
+        yield "# HELP nvidia_smi_gpu_info A metric with a constant '1' value labeled by gpu uuid, name, driver_version.\n"
+        yield "# TYPE nvidia_smi_gpu_info gauge\n"
+        for index, (uuid, gpu) in enumerate(zip(self._uuids, self.gpus, strict=True)):
+            yield f"nvidia_smi_gpu_info{labels(('uuid', uuid), ('name', gpu.name), ('index', str(index)))} 1\n"
+        yield "# HELP nvidia_smi_compute_app_used_memory_bytes Memory used by a compute process.\n"
+        yield "# TYPE nvidia_smi_compute_app_used_memory_bytes gauge\n"
+        for uuid, gpu in zip(self._uuids, self.gpus, strict=True):
+            for held in gpu.state().held:
+                pairs = labels(("uuid", uuid), ("pid", str(held.pid)), ("process_name", held.title))
+                yield f"nvidia_smi_compute_app_used_memory_bytes{pairs} {number(round(held.mib) * MIB)}\n"
 
     def _cpu_lines(self) -> Iterator[str]:
         machine, up = self.machine, self.clock() - self._born
@@ -152,6 +182,12 @@ _FIELDS = {
     "POWER_USAGE": ("gauge", "Power draw (in W)."),
     "POWER_MGMT_LIMIT": ("gauge", "Current power limit (in W)."),
     "GPU_UTIL": ("gauge", "GPU utilization (in %)."),
+    "MAX_SM_CLOCK": ("gauge", "Maximum supported SM clock (in MHz)."),
+    "SLOWDOWN_TEMP": ("gauge", "Temperature at which the clocks are held back (in C)."),
+    "CLOCKS_EVENT_REASONS": ("gauge", "Current clock event reasons (bitmask)."),
+    "PSTATE": ("gauge", "Performance state (0-15, 0 = highest)."),
+    "ECC_SBE_VOL_TOTAL": ("counter", "Total number of single-bit volatile ECC errors."),
+    "ECC_DBE_VOL_TOTAL": ("counter", "Total number of double-bit volatile ECC errors."),
     "MEM_COPY_UTIL": ("gauge", "Memory utilization (in %)."),
     "XID_ERRORS": ("gauge", "Value of the last XID error encountered."),
     "FB_FREE": ("gauge", "Framebuffer memory free (in MiB)."),
@@ -164,12 +200,19 @@ def _readings(gpu: Gpu, index: int, now: float) -> dict[str, Any]:
     state = gpu.state()
     shiver = 0.0 if state.spinning else 0.02 * math.sin(now * 1.7 + index * 2.1)
     utilization = min(1.0, max(0.0, state.utilization + shiver)) if state.utilization else 0.0
-    power = 0.32 if state.spinning else 0.86 * utilization
+    # The last tenth of the load takes a card up to its limit, which then holds the clocks back.
+    power = 0.32 if state.spinning else 0.86 * utilization + 0.13 * max(0.0, utilization - 0.9) / 0.1
     reserved = round(gpu.memory_mib * 0.007)
     used = round(min(gpu.memory_mib - reserved, state.memory_mib))
     celsius = _COOL_C + index + (_HOT_C - _COOL_C) * state.warmth
     return {
-        "SM_CLOCK": 1980 if state.utilization else 345,
+        "SM_CLOCK": 345 if not state.utilization else 1980 if power < _CAPPED else 1815,
+        "MAX_SM_CLOCK": 1980,
+        "SLOWDOWN_TEMP": 87,
+        "CLOCKS_EVENT_REASONS": 1 if not state.utilization else 4 if power >= _CAPPED else 0,
+        "PSTATE": 0 if state.utilization else 8,
+        "ECC_SBE_VOL_TOTAL": 0,
+        "ECC_DBE_VOL_TOTAL": 0,
         "MEMORY_TEMP": round(celsius + 6),
         "GPU_TEMP": round(celsius),
         "POWER_USAGE": f"{gpu.idle_w + (gpu.limit_w - gpu.idle_w) * power:.6f}",

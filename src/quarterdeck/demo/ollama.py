@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from math import isinf
 from typing import Any
@@ -32,6 +33,7 @@ VISITOR = "qwen3:14b"
 VISIT_EVERY_S, VISIT_FIRST_S, VISIT_STAYS_S = 150.0, 25.0, 45.0
 STEP_S = 20.0
 """Longest time passed at once; shorter than any model stays."""
+MOST_DISTURBED = 1000
 LEAVE_ALONE_S = 90.0
 """After the favourite was unloaded, nobody asks for it for so long."""
 
@@ -56,6 +58,8 @@ class OllamaServer:
         self.downloads = Downloads()
         self.models: dict[str, OllamaModel] = {}
         self.down = False
+        self.disturbed: deque[str] = deque(maxlen=MOST_DISTURBED)
+        """What clients (the simulated ones excepted) did to what is in memory: "load gemma3:12b", "keep …", "unload …"."""
         for index, name in enumerate(INSTALLED):
             model = LIBRARY[name]
             self.models[name] = model.renamed(name, self.unix(born) - 86_400.0 * (3 + 11 * index))
@@ -89,8 +93,14 @@ class OllamaServer:
             self._visit_at += VISIT_EVERY_S
         self.residency.expire(now)
 
+    def hold(self, model: OllamaModel, keep_s: float, now: float) -> Resident:
+        """A client's request needs ``model``: it comes into memory, or stays there for longer."""
+        self.disturbed.append(f"{'keep' if self.residency.holds(model.name) else 'load'} {model.name}")
+        return self.residency.begin(model, keep_s, now)
+
     def unload(self, name: str, now: float) -> None:
-        """Take a model out of memory; the simulated clients respect that for a while."""
+        """A client takes a model out of memory; the simulated clients respect that for a while."""
+        self.disturbed.append(f"unload {name}")
         if name == FAVOURITE:
             self._favourite_back = now + LEAVE_ALONE_S
         self.residency.unload(name, now)

@@ -40,7 +40,7 @@ class _Talk:
         """The job whenever it has new tokens, and the seconds it took until the model was in memory."""
         server, asked = self.server, self.server.clock()
         server.advance(asked)
-        entry = server.residency.begin(self.model, self.keep_s, asked)
+        entry = server.hold(self.model, self.keep_s, asked)
         try:
             await until(entry.ready_at, server.clock)
             loaded = server.clock() - asked + 0.0019
@@ -179,7 +179,7 @@ async def _load_only(server: OllamaServer, model: OllamaModel, name: str, keep_s
     said = {"message": {"role": "assistant", "content": ""}} if chat else {"response": ""}
     reason = "load" if keep_s else "unload"
     if keep_s:
-        entry = server.residency.begin(model, keep_s, server.clock())
+        entry = server.hold(model, keep_s, server.clock())
         try:
             await until(entry.ready_at, server.clock)
         finally:
@@ -199,7 +199,7 @@ def _embed(server: OllamaServer, request: Request) -> Response:
     if "embedding" not in model.capabilities:
         return failure(501, "This server does not support embeddings. Start it with `--embeddings`")
     now = server.clock()
-    server.residency.end(server.residency.begin(model, keep_alive_s(body.get("keep_alive")), now), now)
+    server.residency.end(server.hold(model, keep_alive_s(body.get("keep_alive")), now), now)
     given = body.get("input")
     texts = given if isinstance(given, list) else [given]
     count = sum(prose.token_count(str(text)) for text in texts)

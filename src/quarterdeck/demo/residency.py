@@ -80,6 +80,11 @@ class Residency:
         return name in self._models
 
     @property
+    def resident(self) -> list[Resident]:
+        """Everything in memory, what still loads among it, the oldest first."""
+        return list(self._models.values())
+
+    @property
     def vram_used(self) -> int:
         """Bytes on the GPU."""
         return sum(entry.vram for entry in self._models.values())

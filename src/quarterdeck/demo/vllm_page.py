@@ -19,9 +19,12 @@ _HIGH = "Latency with many buckets but no API specific labels. Made for more acc
 _LOW = "Latency with only few buckets by handler. Made to be only used if aggregation by handler is important. "
 
 _CONFIG = {
+    "_block_size_resolved": "True",
     "block_size": "16",
     "cache_dtype": "auto",
+    "cache_hit_alignment_tokens": "None",
     "effective_attention_block_size": "16",
+    "enable_mamba_shared_prefix_checkpoint": "False",
     "enable_prefix_caching": "True",
     "gpu_memory_utilization": "0.92",
     "hash_block_size": "None",
@@ -32,11 +35,22 @@ _CONFIG = {
     "kv_offloading_backend": "native",
     "kv_offloading_size": "None",
     "kv_sharing_fast_prefill": "False",
+    "mamba_block_size": "None",
     "mamba_cache_dtype": "auto",
+    "mamba_cache_mode": "none",
+    "mamba_page_size_padded": "None",
+    "mamba_ssm_cache_dtype": "float32",
     "num_cpu_blocks": "None",
     "num_gpu_blocks_override": "None",
+    "prefix_cache_retention_interval": "0",
     "prefix_caching_hash_algo": "sha256",
+    "prefix_match_unit": "None",
+    "replayssm_buffer_len": "16",
+    "skip_page_size_padded": "None",
     "sliding_window": "None",
+    "swa_bounded_replay": "True",
+    "use_kda_recoverssm": "False",
+    "use_replayssm": "False",
     "user_specified_block_size": "False",
 }
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from enum import StrEnum
 from typing import Protocol
 
 from quarterdeck.model.models import ModelReading, ModelState
-from quarterdeck.model.reading import Facts, Outcome
-from quarterdeck.wire.body import items, mapping, number, parse, text, whole
+from quarterdeck.model.reading import Facts, Histogram, Outcome
+from quarterdeck.wire.body import items, mapping, parse, text, whole
 from quarterdeck.wire.failure import Failure
 
 IDENTITY_EVERY_S = 15.0
@@ -20,6 +21,22 @@ class Adapter(Protocol):
 
     async def read(self) -> Facts:
         """Ask the server once. Raises Failure with a reason in words; any other exception is a bug that `Endpoint` survives."""
+        ...
+
+
+class Tunnel(Protocol):
+    """A way to a server that doesn't listen where we are."""
+
+    async def ready(self) -> str:
+        """The path of a socket that leads there. Raises Failure where there is none yet."""
+        ...
+
+    def explained(self, failure: Failure) -> Failure:
+        """``failure`` of a request through it, in words that tell the way from its end."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of it."""
         ...
 
 
@@ -52,9 +69,9 @@ class Cadence:
 def openai_models(body: bytes, state: ModelState) -> tuple[ModelReading, ...] | None:
     """The models of a ``/v1/models`` answer: ``{"data": […]}`` or a bare list (Together); ``None`` if it is neither."""
     listing = parse(body)
-    fields = mapping(listing)
-    data = listing if isinstance(listing, list) else fields.get("data")
-    if data is None and "data" in fields and fields.get("object") == "list":
+    told = mapping(listing)
+    data = listing if isinstance(listing, list) else told.get("data")
+    if data is None and "data" in told and told.get("object") == "list":
         data = []  # Ollama without a model: Go's nil slice
     if not isinstance(data, list):
         return None
@@ -62,15 +79,41 @@ def openai_models(body: bytes, state: ModelState) -> tuple[ModelReading, ...] | 
 
 
 def _openai_model(entry: object, state: ModelState) -> ModelReading | None:
-    fields = mapping(entry)
-    name = text(fields.get("id"))
+    told = mapping(entry)
+    name = text(told.get("id"))
     if name is None:
         return None
-    meta = mapping(fields.get("meta"))
-    context = whole(fields.get("max_model_len")) or whole(fields.get("context_length")) or whole(meta.get("n_ctx"))
+    meta = mapping(told.get("meta"))
     return ModelReading(
-        name, state, size_bytes=whole(meta.get("size")), context_length=context, quantization=text(meta.get("ftype"))
+        name,
+        state,
+        size_bytes=whole(meta.get("size")),
+        context_length=_context_of(told, meta),
+        quantization=text(meta.get("ftype")),
+        parameters=_billions(meta.get("n_params")),
     )
+
+
+def _billions(count: object) -> str | None:
+    """A number of parameters as models are named by it."""
+    found = whole(count)
+    if not found:
+        return None
+    return f"{found / 1e9:.1f}B" if found >= 1e9 else f"{found / 1e6:.1f}M"
+
+
+def _context_of(entry: Mapping[str, object], meta: Mapping[str, object]) -> int | None:
+    """Under the names of vLLM and SGLang, OpenRouter and Together, LiteLLM, llama.cpp, DeepInfra, and OpenRouter's best provider."""
+    metadata, provider = mapping(entry.get("metadata")), mapping(entry.get("top_provider"))
+    told = (
+        entry.get("max_model_len"),
+        entry.get("context_length"),
+        entry.get("max_input_tokens"),
+        meta.get("n_ctx"),
+        metadata.get("context_length"),
+        provider.get("context_length"),
+    )
+    return next((context for value in told if (context := whole(value))), None)
 
 
 def first_owner(body: bytes) -> str | None:
@@ -81,35 +124,26 @@ def first_owner(body: bytes) -> str | None:
 
 def redacted(facts: Facts | None, clean: Callable[[str], str]) -> Facts | None:
     """``facts`` with every text cleaned: a hostile server can spell our key so that no search of its answer finds it."""
-    if facts is None:
-        return None
-    return replace(
-        facts,
-        version=_cleaned(facts.version, clean),
-        engines=tuple(replace(engine, label=clean(engine.label)) for engine in facts.engines),
-        models=tuple(
-            replace(
-                model,
-                id=clean(model.id),
-                quantization=_cleaned(model.quantization, clean),
-                parameters=_cleaned(model.parameters, clean),
-            )
-            for model in facts.models
-        ),
-        notes=tuple(clean(note) for note in facts.notes),
-    )
+    cleaned = _deeply(facts, clean)
+    return cleaned if isinstance(cleaned, Facts) else None
 
 
-def _cleaned(text_or_none: str | None, clean: Callable[[str], str]) -> str | None:
-    return None if text_or_none is None else clean(text_or_none)
+def _deeply(value: object, clean: Callable[[str], str]) -> object:
+    """``value`` with every text in it cleaned, however deep; whatever holds none is the same object."""
+    if isinstance(value, StrEnum | Histogram):
+        return value
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, tuple):
+        return tuple(_deeply(item, clean) for item in value)
+    if isinstance(value, Mapping):
+        return {key: _deeply(item, clean) for key, item in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        changed = {f.name: _deeply(getattr(value, f.name), clean) for f in fields(value)}
+        return replace(value, **changed)
+    return value
 
 
 def unauthorised(failure: Failure) -> bool:
     """Whether the server wants a (better) key."""
     return failure.outcome is Outcome.AUTH
-
-
-def gigabytes(value: object) -> int | None:
-    """GB as a float (SGLang) in bytes."""
-    found = number(value)
-    return round(found * 2**30) if found is not None and 0 <= found < 1e7 else None

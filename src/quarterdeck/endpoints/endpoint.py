@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from quarterdeck.config.fleet import EndpointSpec
 from quarterdeck.endpoints.base import Adapter, Cadence, Partly, redacted
 from quarterdeck.endpoints.fingerprint import fingerprint
-from quarterdeck.endpoints.llamacpp import LlamaCpp
-from quarterdeck.endpoints.ollama import Ollama
 from quarterdeck.endpoints.openai_compat import OpenAICompatible
-from quarterdeck.endpoints.sglang import SGLang
-from quarterdeck.endpoints.vllm import Vllm
 from quarterdeck.model.reading import Facts, Outcome, Reading
 from quarterdeck.wire.failure import Failure, timed_out
 from quarterdeck.wire.http import Fetch, Target
+
+if TYPE_CHECKING:
+    from quarterdeck.endpoints.base import Tunnel
+    from quarterdeck.endpoints.ollama_ladder import Local
 
 THOROUGH_EVERY_S = 60.0
 """How often a server that refuses our key is asked for more than its models, to tell its engine."""
@@ -28,7 +29,7 @@ def target_of(spec: EndpointSpec) -> Target:
     url = spec.url.rstrip("/")
     if spec.engine != "openai" and url.endswith("/v1") and url.count("/") == 3:
         url = url.removesuffix("/v1")
-    return Target(url, spec.timeout, spec.headers, spec.auth, spec.tls, spec.proxy)
+    return Target(url, spec.timeout, spec.headers, spec.auth, spec.tls, spec.proxy, spec.via is not None)
 
 
 class Endpoint:
@@ -40,11 +41,18 @@ class Endpoint:
         *,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        local: Local | None = None,
+        tunnel: Tunnel | None = None,
     ) -> None:
-        """Opens nothing yet."""
+        """Opens nothing yet. ``local``: looks into this machine, for engines that tell more to who runs beside them (Ollama).
+
+        ``tunnel``: the way to a server that doesn't listen where we are.
+        """
         self.spec = spec
         self._monotonic = monotonic
         self._wall = wall
+        self._local = local
+        self._tunnel = tunnel
         self._fetch = Fetch(target_of(spec), monotonic)
         self._adapter: Adapter | None = None
         self._thorough_due = Cadence(monotonic, THOROUGH_EVERY_S)
@@ -58,24 +66,32 @@ class Endpoint:
             reason, facts = self._fetch.redacted(reason), redacted(facts, self._fetch.redacted)
         if outcome not in _KEEPS_ADAPTER:
             self._adapter = None  # what comes back may be another server
-        at = (started + self._monotonic()) / 2 if facts is None or facts.measured_at is None else facts.measured_at
-        return Reading(at, outcome, reason, latency_s=self._fetch.first_answer_s, facts=facts)
+        now = self._monotonic()
+        at = (started + now) / 2 if facts is None or facts.measured_at is None else facts.measured_at
+        wall = self._wall() - (now - at)
+        return Reading(at, outcome, reason, latency_s=self._fetch.first_answer_s, facts=facts, wall=wall)
 
     async def close(self) -> None:
         """Close its connections."""
         await self._fetch.close()
+        if self._tunnel is not None:
+            await self._tunnel.close()
 
     async def _outcome(self) -> tuple[Outcome, str, Facts | None]:
         try:
             await self._fetch.ready()
             async with asyncio.timeout(self.spec.timeout):
+                if self._tunnel is not None:
+                    await self._fetch.through(await self._tunnel.ready())
                 return Outcome.ANSWERED, "", await self._read()
         except Partly as partly:
             return partly.outcome, partly.reason, partly.facts
         except Failure as failure:
-            return failure.outcome, failure.reason, None
+            explained = failure if self._tunnel is None else self._tunnel.explained(failure)
+            return explained.outcome, explained.reason, None
         except TimeoutError:
-            return Outcome.TIMEOUT, timed_out(self.spec.timeout).reason, None
+            silent = timed_out(self.spec.timeout)
+            return Outcome.TIMEOUT, (silent if self._tunnel is None else self._tunnel.explained(silent)).reason, None
         except Exception as error:  # noqa: BLE001  (one server's surprise must not stop the fleet)
             return Outcome.FAILED, f"the answer can't be read ({type(error).__name__})", None
 
@@ -97,12 +113,42 @@ class Endpoint:
         fetch, monotonic = self._fetch, self._monotonic
         match engine:
             case "vllm":
+                from quarterdeck.endpoints.vllm import Vllm
+
                 return Vllm(fetch, monotonic)
             case "ollama":
-                return Ollama(fetch, monotonic, self._wall)
+                from quarterdeck.endpoints.ollama import Ollama
+
+                return Ollama(fetch, monotonic, self._wall, self._local)
             case "llamacpp":
+                from quarterdeck.endpoints.llamacpp import LlamaCpp
+
                 return LlamaCpp(fetch, monotonic)
             case "sglang":
+                from quarterdeck.endpoints.sglang import SGLang
+
                 return SGLang(fetch, monotonic)
             case _:
-                return OpenAICompatible(fetch, monotonic, engine)
+                return self._open_other(engine)
+
+    def _open_other(self, engine: str) -> Adapter:
+        fetch, monotonic = self._fetch, self._monotonic
+        match engine:
+            case "litellm":
+                from quarterdeck.endpoints.litellm import LiteLLM
+
+                return LiteLLM(fetch, monotonic)
+            case "lmstudio":
+                from quarterdeck.endpoints.lmstudio import LMStudio
+
+                return LMStudio(fetch, monotonic)
+            case "llama-swap":
+                from quarterdeck.endpoints.llama_swap import LlamaSwap
+
+                return LlamaSwap(fetch, monotonic)
+            case "tgi":
+                from quarterdeck.endpoints.tgi import TGI
+
+                return TGI(fetch, monotonic)
+            case _:
+                return OpenAICompatible(fetch, monotonic)

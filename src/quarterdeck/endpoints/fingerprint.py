@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -9,7 +10,7 @@ from quarterdeck.endpoints.base import first_owner, openai_models
 from quarterdeck.endpoints.openai_compat import models_path
 from quarterdeck.model.models import ModelState
 from quarterdeck.model.reading import Outcome
-from quarterdeck.wire.body import mapping
+from quarterdeck.wire.body import items, mapping
 from quarterdeck.wire.failure import Failure, foreign
 from quarterdeck.wire.http import Answer, Fetch
 
@@ -72,24 +73,43 @@ async def fingerprint(fetch: Fetch, *, thorough: bool = True) -> str:
 
 async def _by_own_pages(probe: _Probe) -> str | None:
     """Pages that only one engine has; judged by their keys, as some servers answer 200 to every path."""
-    for path, judge in (
-        ("/api/version", _api_version),
-        ("/version", lambda keys: "vllm" if keys == {"version"} else None),
-        ("/props", lambda keys: "llamacpp" if {"default_generation_settings", "build_info"} & keys else None),
-        ("/health/readiness", lambda keys: "litellm" if "status" in keys and len(keys) > 1 else None),
-        ("/api/v1/models", lambda keys: "lmstudio" if "models" in keys else None),
-        ("/info", lambda keys: "tgi" if {"model_id", "max_total_tokens"} <= keys else None),
-    ):
+    for path, judge in _PAGES:
         answer = await probe.ask(path)
-        if answer is None:
-            continue
-        name = judge(set(mapping(answer.json())))
+        name = judge(mapping(answer.json())) if answer is not None else None
         if name is not None:
             return name
+    if probe.refusal is not None and probe.refusal.outcome is Outcome.AUTH:
+        answer = await probe.ask("/metrics")  # the one page with content that SGLang shows without its key
+        if answer is not None and b"\nsglang:" in answer.body:
+            return "sglang"
     return None
 
 
-def _api_version(keys: set[str]) -> str | None:
-    if "version" not in keys:
+def _api_version(told: Mapping[str, object]) -> str | None:
+    if not isinstance(told.get("version"), str):
         return None
-    return "llama-swap" if {"commit", "build_date"} & keys else "ollama"
+    return "llama-swap" if {"commit", "build_date"} & told.keys() else "ollama"
+
+
+def _lmstudio(told: Mapping[str, object]) -> str | None:
+    """Of the interface since 0.4: ``models`` with a ``key`` each; of the one before: ``data`` with a ``state`` each."""
+    for listing, key in (("models", "key"), ("data", "state")):
+        models = told.get(listing)
+        if isinstance(models, list) and all(key in mapping(model) for model in items(models, 3)):
+            return "lmstudio" if models or listing == "models" else None
+    return None
+
+
+def _having(name: str, *keys: str) -> Callable[[Mapping[str, object]], str | None]:
+    return lambda told: name if set(keys) <= told.keys() else None
+
+
+_PAGES: tuple[tuple[str, Callable[[Mapping[str, object]], str | None]], ...] = (
+    ("/api/version", _api_version),
+    ("/version", lambda told: "vllm" if told.keys() == {"version"} else None),
+    ("/props", lambda told: "llamacpp" if {"default_generation_settings", "build_info"} & told.keys() else None),
+    ("/health/readiness", _having("litellm", "status", "db")),
+    ("/api/v1/models", _lmstudio),
+    ("/api/v0/models", _lmstudio),
+    ("/info", _having("tgi", "model_id", "max_total_tokens")),
+)

@@ -9,30 +9,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import quote
 
 from quarterdeck.endpoints.base import Cadence, openai_models
-from quarterdeck.endpoints.metric_map import EnginePages, MetricMap
+from quarterdeck.endpoints.llama_pages import LoadPages
 from quarterdeck.model.models import ModelReading, ModelState
 from quarterdeck.model.reading import EngineReading, Facts
-from quarterdeck.wire.body import items, mapping, number, parse, text, whole
+from quarterdeck.wire.body import items, mapping, parse, text, whole
 from quarterdeck.wire.failure import Failure, foreign
-from quarterdeck.wire.http import Answer, Fetch
-from quarterdeck.wire.prometheus import PageReader
+from quarterdeck.wire.http import Fetch
 
-METRICS = MetricMap(
-    {
-        "running": ("llamacpp:requests_processing",),
-        "waiting": ("llamacpp:requests_deferred",),
-        "generation_tokens": ("llamacpp:tokens_predicted_total",),
-        "prompt_tokens": ("llamacpp:prompt_tokens_total",),
-        "steps": ("llamacpp:n_decode_total",),
-    }
-)
 NO_METRICS = "no load numbers: start llama-server with --metrics to see requests and tokens"
+NO_LATENCIES = (
+    "no latency percentiles and no requests/s: llama-server counts neither; timings are those of our own requests"
+)
+CAPACITY_ORIGIN = {"kv_capacity_tokens": "/props default_generation_settings.n_ctx"}
 MOST_ROUTED = 8
-CONSISTENT_TRIES = 3
 _ROUTER_STATES = {
     "loaded": ModelState.LOADED,
     "loading": ModelState.LOADING,
@@ -40,78 +33,6 @@ _ROUTER_STATES = {
     "sleeping": ModelState.SLEEPING,
     "unloaded": ModelState.INSTALLED,
 }
-
-
-@dataclass(slots=True)
-class _LoadPages:
-    """Reads the load of one model process, directly or through a router (``query`` names the model then)."""
-
-    fetch: Fetch
-    query: str
-    reader: PageReader
-    pages: EnginePages
-
-    @classmethod
-    def of(cls, fetch: Fetch, query: str = "") -> _LoadPages:
-        return cls(fetch, query, PageReader(METRICS.wanted), EnginePages(METRICS))
-
-    async def read(self, label: str) -> EngineReading | None:
-        """``None`` where the server runs without --metrics."""
-        reading = await self._counters(label)
-        if reading is None:
-            return None
-        for tries_left in reversed(range(CONSISTENT_TRIES)):
-            if not reading.running:
-                # The counters hold finished requests only; while nothing runs there is nothing beside them.
-                return replace(reading, unfinished_tokens=0.0, unfinished_prompt_tokens=0.0)
-            slots = await self.fetch.optional("/slots" + self.query)
-            after = await self._counters(label)
-            if slots is None or after is None:
-                return reading
-            if _same_counters(reading, after):  # no request ended in between: each token is in one of the two
-                return _with_slots(after, slots)
-            if (
-                not tries_left
-            ):  # requests end all the time: those that did just now are missed rather than counted twice
-                return _with_slots(reading, slots)
-            reading = after
-        return reading
-
-    async def _counters(self, label: str) -> EngineReading | None:
-        answer = await self.fetch.optional("/metrics" + self.query)
-        if answer is None:
-            return None
-        engines = self.pages.engines(self.reader.read(answer.body))
-        return replace(engines[0], label=label, started=_started(answer.headers)) if engines else None
-
-
-def _same_counters(one: EngineReading, other: EngineReading) -> bool:
-    return (one.generation_tokens, one.prompt_tokens) == (other.generation_tokens, other.prompt_tokens)
-
-
-def _started(headers: Mapping[str, str]) -> float | None:
-    """What the server calls its start (microseconds since the machine's, in fact): the same as long as the process lives."""
-    try:
-        started = float(headers.get("process-start-time-unix", ""))
-    except ValueError:
-        return None
-    return started if 0 <= started < 1e18 else None
-
-
-def _with_slots(reading: EngineReading, answer: Answer) -> EngineReading:
-    """Adds the tokens of running requests, which the counters miss until a request ends."""
-    decoded = prompted = 0.0
-    for entry in items(answer.json(), 4096):
-        slot = mapping(entry)
-        if slot.get("is_processing") is not True:
-            continue
-        following = slot.get("next_token")
-        first = mapping(following[0]) if isinstance(following, list) and following else mapping(following)
-        so_far = max(0.0, number(first.get("n_decoded")) or 0.0)
-        decoded += so_far
-        if not so_far:  # the prompt counter takes a prompt when its first token comes
-            prompted += max(0.0, number(slot.get("n_prompt_tokens_processed")) or 0.0)
-    return replace(reading, unfinished_tokens=decoded, unfinished_prompt_tokens=prompted)
 
 
 class LlamaCpp:
@@ -123,10 +44,12 @@ class LlamaCpp:
         self._is_router = False
         self._version: str | None = None
         self._context: int | None = None
+        self._slots: int | None = None
+        self._told: tuple[tuple[str, str], ...] = ()
         self._sleeping = False
         self._models: tuple[ModelReading, ...] = ()
-        self._load = _LoadPages.of(fetch)
-        self._routed: dict[str, _LoadPages] = {}
+        self._load = LoadPages(fetch)
+        self._routed: dict[str, LoadPages] = {}
 
     async def read(self) -> Facts:
         """Raises Failure(LOADING) while the model loads (every page answers 503 then)."""
@@ -142,7 +65,9 @@ class LlamaCpp:
         self._is_router = props.get("role") == "router"
         self._version = text(props.get("build_info"))
         self._context = whole(mapping(props.get("default_generation_settings")).get("n_ctx"))
+        self._slots = whole(props.get("total_slots"))
         self._sleeping = props.get("is_sleeping") is True
+        self._told = _of_router(props) if self._is_router else _of_server(props)
         if not self._is_router:
             listing = await self._fetch.optional("/v1/models")
             self._models = (openai_models(listing.body, ModelState.LOADED) or ()) if listing else ()
@@ -151,6 +76,8 @@ class LlamaCpp:
         engine = await self._load.read("0")
         if engine is not None and engine.running:
             self._sleeping = False
+        if engine is not None and self._slots == 1:  # several may share one cache or split it: /props doesn't tell
+            engine = replace(engine, kv_capacity_tokens=self._context or None)
         state = ModelState.SLEEPING if self._sleeping else ModelState.LOADED
         models = tuple(replace(m, state=state, context_length=self._context or m.context_length) for m in self._models)
         return Facts(
@@ -160,7 +87,9 @@ class LlamaCpp:
             models=models,
             sleeping=self._sleeping,
             measured_at=self._fetch.middle,
-            notes=() if engine else (NO_METRICS,),
+            notes=(NO_LATENCIES,) if engine else (NO_METRICS,),
+            origins=self._load.origins | (CAPACITY_ORIGIN if self._slots == 1 else {}),
+            identity=self._told + _slots_in_use(engine, self._slots),
         )
 
     async def _routed_facts(self) -> Facts:
@@ -173,16 +102,18 @@ class LlamaCpp:
             "llamacpp",
             version=self._version,
             engines=engines,
+            by_model=True,
             models=models,
             measured_at=self._fetch.middle,
-            notes=notes,
+            notes=notes + ((NO_LATENCIES,) if engines else ()),
+            origins=next((pages.origins for pages in self._routed.values()), {}),
+            identity=self._told,
         )
 
     async def _loads(self, loaded: list[str]) -> tuple[tuple[EngineReading, ...], tuple[str, ...]]:
         """Load of each loaded model, and notes. One that isn't read has no numbers, so that no sum is taken for the whole."""
         self._routed = {
-            name: self._routed.get(name) or _LoadPages.of(self._fetch, _model_query(name))
-            for name in loaded[:MOST_ROUTED]
+            name: self._routed.get(name) or LoadPages(self._fetch, _model_query(name)) for name in loaded[:MOST_ROUTED]
         }
         answers = await asyncio.gather(*(_load_of(name, pages) for name, pages in self._routed.items()))
         read: dict[str, EngineReading | None] = dict.fromkeys(loaded)
@@ -200,7 +131,7 @@ class LlamaCpp:
         return tuple(engine or EngineReading(label=name) for name, engine in read.items()), notes
 
 
-async def _load_of(name: str, pages: _LoadPages) -> EngineReading | Failure | None:
+async def _load_of(name: str, pages: LoadPages) -> EngineReading | Failure | None:
     try:
         return await pages.read(name)
     except Failure as failure:
@@ -227,3 +158,36 @@ def _routed_model(entry: Mapping[str, object]) -> ModelReading | None:
         context_length=whole(meta.get("n_ctx")),
         quantization=text(meta.get("ftype")),
     )
+
+
+def _of_server(props: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+    """What /props tells of one model's server besides its load."""
+    path = (text(props.get("model_path")) or "").replace("\\", "/").rpartition("/")[2]
+    context = whole(mapping(props.get("default_generation_settings")).get("n_ctx"))
+    kinds = [name for name, can in mapping(props.get("modalities")).items() if can is True]
+    told = (
+        ("model file", path or None),
+        ("file type", text(props.get("model_ftype"))),
+        ("context per slot", f"{context} tokens" if context else None),
+        ("modalities", text(", ".join(["text", *kinds])) if "modalities" in props else None),
+    )
+    return tuple((name, value) for name, value in told if value is not None)
+
+
+def _of_router(props: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+    most, autoload = whole(props.get("max_instances")), props.get("models_autoload")
+    told = (
+        ("most models at once", None if most is None else str(most)),
+        (
+            "loads a model that is asked for",
+            {True: "yes", False: "no"}.get(autoload) if isinstance(autoload, bool) else None,
+        ),
+    )
+    return tuple((name, value) for name, value in told if value is not None)
+
+
+def _slots_in_use(engine: EngineReading | None, slots: int | None) -> tuple[tuple[str, str], ...]:
+    if slots is None:
+        return ()
+    running = engine.running if engine is not None else None
+    return (("slots", str(slots) if running is None else f"{min(running, slots)} of {slots} in use"),)

@@ -14,7 +14,7 @@ from quarterdeck.model.reading import Facts
 from quarterdeck.wire.failure import foreign
 from quarterdeck.wire.http import Fetch
 
-NO_LOAD = "running, waiting and tok/s are unknown: the OpenAI interface has no load numbers"
+NO_LOAD = "running, waiting and tok/s are unknown: the OpenAI interface has no load numbers; timings are those of our own requests"
 
 
 def models_path(url: str) -> str:
@@ -23,12 +23,11 @@ def models_path(url: str) -> str:
 
 
 class OpenAICompatible:
-    """One OpenAI-compatible server; ``label`` is shown as its engine (litellm, lmstudio … where a fingerprint told)."""
+    """One OpenAI-compatible server."""
 
-    def __init__(self, fetch: Fetch, monotonic: Callable[[], float], label: str = "openai") -> None:
+    def __init__(self, fetch: Fetch, monotonic: Callable[[], float]) -> None:
         del monotonic
         self._fetch = fetch
-        self._label = label
         self._path = models_path(fetch.target.url)
 
     async def read(self) -> Facts:
@@ -40,4 +39,4 @@ class OpenAICompatible:
         models = openai_models(answer.body, ModelState.SERVED)
         if models is None:
             raise foreign("an OpenAI-compatible server")
-        return Facts(self._label, models=models, notes=(NO_LOAD,))
+        return Facts("openai", models=models, notes=(NO_LOAD,), origins={"models": self._path})

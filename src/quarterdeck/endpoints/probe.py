@@ -16,6 +16,7 @@ import httpx
 from httpx_sse import EventSource, SSEError
 
 from quarterdeck.config.fleet import EndpointSpec
+from quarterdeck.endpoints.base import Tunnel
 from quarterdeck.endpoints.endpoint import target_of
 from quarterdeck.model.models import ModelReading
 from quarterdeck.model.own import OwnRequest
@@ -60,11 +61,15 @@ async def timed(
     within: float = WITHIN_S,
     monotonic: Callable[[], float] = time.monotonic,
     wall: Callable[[], float] = time.time,
+    tunnel: Tunnel | None = None,
 ) -> OwnRequest:
-    """Ask ``model`` for `MOST_TOKENS` tokens and time them. Raises Failure."""
+    """Ask ``model`` for `MOST_TOKENS` tokens and time them, through ``tunnel`` where there is one. Raises Failure."""
     fetch = Fetch(target_of(spec), monotonic)
     try:
         await fetch.ready()  # its key's command may take long: not the server's time
+        if tunnel is not None:
+            async with asyncio.timeout(within):
+                await fetch.through(await tunnel.ready())
         timing = _Timing(monotonic())
         async with asyncio.timeout(within):
             if engine == "ollama":
@@ -75,6 +80,8 @@ async def timed(
         raise timed_out(within) from None
     finally:
         await fetch.close()
+        if tunnel is not None:
+            await tunnel.close()
     return timing.result(monotonic())
 
 

@@ -1,56 +1,29 @@
-"""vLLM, by its metrics page; names of every version since 0.6 are understood.
+"""vLLM, by its metrics page; names of every version since 0.6 are understood (`vllm_page`).
 
-Sources: GET /metrics (open even with --api-key), /v1/models (identity, key check), /version.
+Sources: GET /metrics (open even with --api-key) at every poll; /version, /v1/models (identity, key check) and /health every 15 s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from urllib.parse import quote
 
 from quarterdeck.endpoints.base import Cadence, Partly, first_owner, openai_models, unauthorised
-from quarterdeck.endpoints.metric_map import EnginePages, MetricMap
+from quarterdeck.endpoints.vllm_identity import Rows, model_rows
+from quarterdeck.endpoints.vllm_page import WANTED, Told, VllmPages, narrowed_query
 from quarterdeck.model.models import ModelReading, ModelState
-from quarterdeck.model.reading import Facts
+from quarterdeck.model.reading import Facts, Outcome
 from quarterdeck.wire.body import mapping, text
 from quarterdeck.wire.failure import Failure, foreign
 from quarterdeck.wire.http import Answer, Fetch
-from quarterdeck.wire.prometheus import Layout, Page, PageReader
+from quarterdeck.wire.prometheus import Layout
 
-SLEEP = "vllm:engine_sleep_state"
-METRICS = MetricMap(
-    {
-        "running": ("vllm:num_requests_running",),
-        "waiting": ("vllm:num_requests_waiting",),
-        "kv_used": ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"),
-        "generation_tokens": ("vllm:generation_tokens_total", "vllm:generation_tokens"),
-        "prompt_tokens": ("vllm:prompt_tokens_total", "vllm:prompt_tokens"),
-        "started": ("vllm:generation_tokens_created", "vllm:generation_tokens_total_created"),
-        "steps": ("vllm:iteration_tokens_total_count",),
-        "ttft": ("vllm:time_to_first_token_seconds_bucket",),
-        "itl": ("vllm:inter_token_latency_seconds_bucket", "vllm:time_per_output_token_seconds_bucket"),
-    },
-    engine_label="engine",
-)
-WANTED = METRICS.wanted | {SLEEP}
+__all__ = ["DEAD", "NO_PAGE", "NO_STATS", "WANTED", "Vllm", "narrowed_query"]
 NO_STATS = (
     "no load numbers: the server runs with --disable-log-stats; start it without to see requests, tokens and KV cache"
 )
-
-
-def narrowed_query(layout: Layout) -> str:
-    """The query that asks a metrics page for the series that are read here, ``layout`` being those of its first page.
-
-    Older names are left out where a newer one stands for them; what is missing so far is asked for all the same, as some
-    versions show a series only after the first request.
-    """
-    present = {series.name for series in layout.series}
-    names: set[str] = {SLEEP}
-    for aliases in METRICS.names.values():
-        known = [alias for alias in aliases if alias in present]
-        names |= set(known[:1] or aliases)
-    return "?" + "&".join(f"name%5B%5D={quote(name)}" for name in sorted(names))
+NO_PAGE = "no load numbers: /metrics is not there; does a proxy in between leave it out?"
+DEAD = "the engine is dead (/health 503)"
 
 
 class Vllm:
@@ -58,54 +31,59 @@ class Vllm:
 
     def __init__(self, fetch: Fetch, monotonic: Callable[[], float]) -> None:
         self._fetch = fetch
-        self._reader = PageReader(WANTED)
-        self._pages = EnginePages(METRICS)
+        self._pages = VllmPages()
         self._narrow: str | None = None
         self._may_narrow = True
+        self._without_load = NO_STATS
         self._identity_due = Cadence(monotonic)
         self._identity = Facts("vllm")
         self._refusal: Failure | None = None
         self._owner: str | None = None
 
     async def read(self) -> Facts:
-        """Load from /metrics at every poll, identity every 15 s."""
-        page = await self._page()
+        """Load from /metrics at every poll, identity and health every 15 s."""
+        told = await self._told()
         measured_at = self._fetch.middle
-        engines = self._pages.engines(page)
-        if self._identity_due.due():
+        due = self._identity_due.due()
+        if due:
             failed = await self._identify()
-            if failed is not None and not engines:
+            if failed is not None and not told.engines:
                 raise failed
-            self._identity_due.done()
-            if not engines and self._owner not in (None, "vllm"):
+            if not told.engines and self._owner not in (None, "vllm"):
                 raise foreign("vLLM", f"models are owned by {self._owner}")
-        if not engines and self._identity.version is None and self._owner != "vllm":
+        if not told.engines and self._identity.version is None and self._owner != "vllm":
             raise foreign("vLLM")
-        notes = self._identity.notes + (() if engines else (NO_STATS,))
-        facts = self._facts(page, replace(self._identity, engines=engines, measured_at=measured_at, notes=notes))
+        if due:
+            if self._owner == "vllm" or (self._refusal is not None and told.engines):
+                await self._check_health()
+            self._identity_due.done()
+        facts = _facts(self._identity, told, measured_at, () if told.engines else (self._without_load,))
         if self._refusal is not None:
             raise Partly(self._refusal, facts)
         return facts
 
-    async def _page(self) -> Page:
-        """The metrics page, narrowed by ``name[]`` to what is shown once the server has shown that it has any of it.
+    async def _told(self) -> Told:
+        """The metrics page, narrowed by ``name[]`` to what is read once the server has shown that it has any of it.
 
         A server with several API processes answers a narrowed request with an empty page: it is asked for the whole one again.
         """
-        answer = await self._fetch.optional("/metrics" + (self._narrow or ""))
-        page = self._reader.read(answer.body if answer else b"")
+        told, layout = await self._page(self._narrow)
         if self._narrow is None:
-            if page.layout.series and self._may_narrow:
-                self._narrow = narrowed_query(page.layout)
-        elif not page.layout.series:
+            if told.engines and self._may_narrow:
+                self._narrow = narrowed_query(layout)
+        elif not told.engines:
             self._narrow, self._may_narrow = None, False
-            answer = await self._fetch.optional("/metrics")
-            page = self._reader.read(answer.body if answer else b"")
-        return page
+            told, _ = await self._page(None)
+        return told
+
+    async def _page(self, narrow: str | None) -> tuple[Told, Layout]:
+        answer = await self._fetch.optional("/metrics" + (narrow or ""))
+        self._without_load = NO_PAGE if answer is None else NO_STATS
+        return self._pages.read(answer.body if answer else b"")
 
     async def _identify(self) -> Failure | None:
         """Version and models. A page that fails (a gateway's 502, a rate limit) leaves what was known, and is returned."""
-        version, models = self._identity.version, self._identity.models
+        version, models, rows = self._identity.version, self._identity.models, self._identity.identity
         self._refusal = None
         failed: Failure | None = None
         notes: list[str] = []
@@ -116,30 +94,67 @@ class Vllm:
             failed = _with_status(failure)
             notes.append(f"/version: {failure.reason}")
         try:
-            models = self._models(await self._fetch.optional("/v1/models"))
+            models, rows = self._models(await self._fetch.optional("/v1/models"))
         except Failure as failure:
             if unauthorised(failure):
-                self._refusal, models = failure, ()
+                self._refusal, models, rows = failure, (), ()
             else:
                 failed = _with_status(failure)
                 notes.append(f"/v1/models: {failure.reason}")
-        self._identity = Facts("vllm", version=version, models=models, notes=tuple(notes))
+        if self._identity.version not in (None, version):
+            self._narrow, self._may_narrow = None, True  # another version may use other names
+        self._identity = Facts("vllm", version=version, models=models, notes=tuple(notes), identity=rows)
         return failed
 
-    def _models(self, listing: Answer | None) -> tuple[ModelReading, ...]:
+    def _models(self, listing: Answer | None) -> tuple[tuple[ModelReading, ...], Rows]:
         if listing is None:
-            return ()
+            return (), ()
         self._owner = first_owner(listing.body)
-        return openai_models(listing.body, ModelState.LOADED) or ()
+        return openai_models(listing.body, ModelState.LOADED) or (), model_rows(listing.body)
 
-    def _facts(self, page: Page, facts: Facts) -> Facts:
-        sleeping = any(
-            value == 1 and series.name == SLEEP and series.labels.get("sleep_state") != "awake"
-            for series, value in zip(page.layout.series, page.values, strict=True)
-        )
-        if not sleeping:
-            return facts
-        return replace(facts, sleeping=True, models=tuple(replace(m, state=ModelState.SLEEPING) for m in facts.models))
+    async def _check_health(self) -> None:
+        """Raises Failure where the API server lives on without its engine; its metrics then stand still and look idle.
+
+        Only for what has proved to be vLLM: elsewhere this page generates a token (SGLang) or costs money (LiteLLM).
+        """
+        try:
+            await self._fetch.optional("/health")
+        except Failure as failure:
+            if _with_status(failure).status == 503:
+                bare = (
+                    failure.reason == "503: not available"
+                )  # vLLM says nothing more; what says more is something else
+                raise Failure(Outcome.FAILED, DEAD if bare else f"/health {failure.reason}", status=503) from None
+
+
+def _facts(identity: Facts, told: Told, measured_at: float | None, more_notes: tuple[str, ...]) -> Facts:
+    models = identity.models
+    if told.all_asleep:
+        models = tuple(replace(model, state=ModelState.SLEEPING) for model in models)
+    notes = (*identity.notes, *told.notes, *more_notes)
+    if told.asleep and not told.all_asleep:
+        notes = (*notes, _some_sleep(told.asleep.items()))
+    return Facts(
+        "vllm",
+        version=identity.version,
+        engines=told.engines,
+        models=models,
+        sleeping=told.all_asleep,
+        measured_at=measured_at,
+        notes=notes,
+        origins={"version": "/version", "models": "/v1/models", **told.origins},
+        estimates=told.estimates,
+        identity=(*identity.identity, *told.identity),
+        adapters=told.adapters,
+        max_adapters=told.max_adapters,
+    )
+
+
+def _some_sleep(asleep: Iterable[tuple[str, str]]) -> str:
+    named = ", ".join(
+        f"{label} ({how.replace('_', ' ')})" for label, how in sorted(asleep, key=lambda p: (len(p[0]), p))
+    )
+    return f"asleep: engine {named}; the others work"
 
 
 def _with_status(failure: Failure) -> Failure:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from quarterdeck.config.fleet import EndpointSpec, FleetConfig, HostSpec
 from quarterdeck.engine.clock import SYSTEM_CLOCK, Clock
+from quarterdeck.engine.opening import Opening
 from quarterdeck.engine.schedule import Schedule
 from quarterdeck.engine.store import Store
 from quarterdeck.engine.threads import use_daemon_threads
@@ -41,23 +42,6 @@ class Pollable(Protocol):
         ...
 
 
-def _open_endpoint(spec: EndpointSpec, clock: Clock) -> Pollable:
-    from quarterdeck.endpoints.endpoint import Endpoint
-
-    local = None
-    if spec.engine in ("auto", "ollama"):
-        from quarterdeck.hosts.ollama_local import open_local
-
-        local = open_local(spec, clock.monotonic, clock.wall)
-    return Endpoint(spec, monotonic=clock.monotonic, wall=clock.wall, local=local)
-
-
-def _open_host(spec: HostSpec, clock: Clock) -> Host:
-    from quarterdeck.hosts.open import open_host
-
-    return open_host(spec, clock.monotonic)
-
-
 async def _closed(one: Pollable | Host) -> None:
     with contextlib.suppress(Exception):
         await one.close()
@@ -71,8 +55,8 @@ class Engine:
         fleet: FleetConfig,
         *,
         clock: Clock = SYSTEM_CLOCK,
-        open_endpoint: Callable[[EndpointSpec, Clock], Pollable] = _open_endpoint,
-        open_host: Callable[[HostSpec, Clock], Host] = _open_host,
+        open_endpoint: Callable[[EndpointSpec, Clock], Pollable] | None = None,
+        open_host: Callable[[HostSpec, Clock], Host] | None = None,
     ) -> None:
         """Nothing is opened and no request is sent until ``start`` or ``once``."""
         self.fleet = fleet
@@ -81,8 +65,10 @@ class Engine:
         self._asked_at: dict[str, float] = {}
         self.interval = fleet.console.poll
         self.clock = clock
-        self._open_endpoint = open_endpoint
-        self._open_host = open_host
+        self.opening = Opening(lambda: self.fleet.hosts)
+        """Opens what goes to an endpoint as its polls do (tunnels)."""
+        self._open_endpoint: Callable[[EndpointSpec, Clock], Pollable] = open_endpoint or self.opening.endpoint
+        self._open_host: Callable[[HostSpec, Clock], Host] = open_host or self.opening.host
         self._store = Store(fleet.limits)
         self._schedule = Schedule()
         self._endpoints: dict[str, Pollable] = {}

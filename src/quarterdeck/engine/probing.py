@@ -41,8 +41,10 @@ async def probe(engine: Engine, name: str, wanted: str | None = None) -> tuple[M
     model = probed_model(view, wanted)
     from quarterdeck.endpoints.probe import timed
 
+    clock = engine.clock
+    tunnel = engine.opening.tunnel(spec, clock)
     request = await timed(
-        spec, view.engine or "openai", model, monotonic=engine.clock.monotonic, wall=engine.clock.wall
+        spec, view.engine or "openai", model, monotonic=clock.monotonic, wall=clock.wall, tunnel=tunnel
     )
     engine.note_own(name, request)
     return model, request

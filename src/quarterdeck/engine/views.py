@@ -105,7 +105,7 @@ def _numbers(memory: Memory, good: Reading, facts: Facts) -> dict[str, Any]:
         "itl_p95_s": latencies.quantile("itl", 0.95),
         "kv_used": max(fullest) if fullest else None,
         "kv_capacity_tokens": _sum([engine.kv_capacity_tokens for engine in engines]),
-        "replicas": tuple(_replica(engine, memory, odd) for engine in engines),
+        "replicas": tuple(_replica(engine, memory, odd, facts.by_model) for engine in engines),
         "odd": tuple(f"engine {name}: {text}" for (name, _), text in odd.items()),
         "adapters": facts.adapters,
         "max_adapters": facts.max_adapters,
@@ -134,7 +134,7 @@ def _by_reason(engines: Sequence[EngineReading]) -> tuple[tuple[str, int], ...]:
     return tuple(sums.items())
 
 
-def _replica(engine: EngineReading, memory: Memory, odd: Mapping[Key, str]) -> ReplicaView:
+def _replica(engine: EngineReading, memory: Memory, odd: Mapping[Key, str], is_model: bool) -> ReplicaView:
     rates = memory.rates.get(engine.label, NO_RATES)
     minute = memory.by_engine.get(engine.label, {})
     return ReplicaView(
@@ -147,6 +147,7 @@ def _replica(engine: EngineReading, memory: Memory, odd: Mapping[Key, str]) -> R
         ttft_p95_s=_p95(minute.get("ttft")),
         itl_p95_s=_p95(minute.get("itl")),
         odd=tuple(text for (name, _), text in odd.items() if name == engine.label),
+        is_model=is_model,
     )
 
 

@@ -1,23 +1,32 @@
-"""A machine read from one metrics page: dcgm-exporter, nvidia_gpu_exporter or node_exporter, told by metric names."""
+"""A machine read from one metrics page: dcgm-exporter, nvidia_gpu_exporter, nvitop-exporter, all-smi, node_exporter.
+
+Which of them it is (or several behind one address) is told by the names of the metrics.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import fields, replace
+from typing import Any
 from urllib.parse import urlsplit
 
 from quarterdeck.config.fleet import HostSpec
 from quarterdeck.format import printable
-from quarterdeck.hosts import dcgm, node, nvidia_smi
+from quarterdeck.hosts import all_smi, dcgm, node, nvidia_smi, nvitop
 from quarterdeck.hosts.base import HostReading
 from quarterdeck.hosts.cpu import BusyShare
-from quarterdeck.hosts.page import Samples
+from quarterdeck.hosts.page import Samples, Told
 from quarterdeck.model.gpu import GpuView
 from quarterdeck.wire.failure import Failure, foreign, timed_out
 from quarterdeck.wire.http import Fetch, Target
 from quarterdeck.wire.prometheus import PageReader
 
 _LONGEST_SOURCE = 200
+_KINDS = (dcgm, nvidia_smi, nvitop, all_smi, node)
+"""The first that tells a value is believed: those nearest to the driver first."""
+_GPUS_EXPECTED = (dcgm.PREFIX, nvidia_smi.PREFIX, nvitop.PREFIX)
+WANTED = tuple(name for kind in _KINDS for name in kind.WANTED)
 
 
 class ExporterHost:
@@ -29,7 +38,7 @@ class ExporterHost:
         self._monotonic = monotonic
         self._source = shown_url(spec.gpus)
         self._fetch = Fetch(Target(page_url(spec.gpus), spec.timeout))
-        self._pages = PageReader((*dcgm.WANTED, *nvidia_smi.WANTED, *node.WANTED))
+        self._pages = PageReader(WANTED)
         self._share = BusyShare()
 
     @property
@@ -58,28 +67,46 @@ class ExporterHost:
     def reading(self, body: bytes) -> HostReading:
         """What a page says. Raises Failure where it is no exporter's."""
         samples = Samples(self._pages.read(body))
-        gpus, reason = _gpus(samples)
-        used, total = node.node_memory(samples)
+        told = _told(samples)
+        busy = self._share.update(node.node_counters(samples))
         return HostReading(
             self._monotonic(),
             self._source,
-            cpu=self._share.update(node.node_counters(samples)),
-            memory_used_bytes=used,
-            memory_total_bytes=total,
-            gpus=gpus,
-            reason=reason,
+            cpu=busy if busy is not None else told.cpu,
+            memory_used_bytes=told.memory_used_bytes,
+            memory_total_bytes=told.memory_total_bytes,
+            gpus=told.gpus,
+            reason=told.reason,
+            driver=told.driver,
+            cuda=told.cuda,
+            disk_used_bytes=told.disk_used_bytes,
+            disk_total_bytes=told.disk_total_bytes,
         )
 
 
-def _gpus(samples: Samples) -> tuple[tuple[GpuView, ...], str]:
-    """The page's GPUs, and why there are none on a page that should have some."""
-    if not samples.has(dcgm.PREFIX, nvidia_smi.PREFIX, node.PREFIX):
+def _told(samples: Samples) -> Told:
+    """What the page tells, whoever made it, and why there are no GPUs on one that should have some."""
+    parts = [told for kind in _KINDS if (told := kind.told(samples)) is not None]
+    if not parts:
         raise foreign("a GPU or node exporter")
-    gpus = dcgm.dcgm_gpus(samples) or nvidia_smi.nvidia_smi_gpus(samples)
-    trouble = nvidia_smi.nvidia_smi_trouble(samples)
-    if not gpus and not trouble and samples.has(dcgm.PREFIX, nvidia_smi.PREFIX):
-        trouble = "the exporter tells of no GPU"
-    return gpus, trouble
+    found = Told(*(_first(parts, field.name, field.default) for field in fields(Told)))
+    if len(parts) > 1:
+        found = replace(found, gpus=tuple(_completed(gpu, parts) for gpu in found.gpus))
+    if not found.gpus and not found.reason and samples.has(*_GPUS_EXPECTED):
+        return replace(found, reason="the exporter tells of no GPU")
+    return found
+
+
+def _completed(gpu: GpuView, parts: list[Told]) -> GpuView:
+    """A GPU whose processes only another exporter on the page tells (dcgm-exporter tells none)."""
+    same = (other for told in parts for other in told.gpus if gpu.uuid is not None and other.uuid == gpu.uuid)
+    processes = next((other.processes for other in same if other.processes is not None), None)
+    return gpu if gpu.processes is not None or processes is None else replace(gpu, processes=processes)
+
+
+def _first(parts: list[Told], name: str, unknown: object) -> Any:
+    """The value of the first part that knows it."""
+    return next((value for told in parts if (value := getattr(told, name)) != unknown), unknown)
 
 
 def shown_url(url: str) -> str:

@@ -1,8 +1,8 @@
-"""Processor and memory on a page of node_exporter."""
+"""Processor, memory and disk on a page of node_exporter."""
 
 from __future__ import annotations
 
-from quarterdeck.hosts.page import Samples, size
+from quarterdeck.hosts.page import Samples, Told, size
 
 PREFIX = "node_"
 _CPU = "node_cpu_seconds_total"
@@ -11,6 +11,9 @@ _LINUX_AVAILABLE = "node_memory_MemAvailable_bytes"
 _MAC_TOTAL = "node_memory_total_bytes"
 _MAC_FREE = "node_memory_free_bytes"
 _MAC_INACTIVE = "node_memory_inactive_bytes"
+_DISK_TOTAL = "node_filesystem_size_bytes"
+_DISK_FREE = "node_filesystem_free_bytes"
+_ROOT = "/"
 WANTED = (
     _CPU,
     _LINUX_TOTAL,
@@ -18,9 +21,29 @@ WANTED = (
     _MAC_TOTAL,
     _MAC_FREE,
     _MAC_INACTIVE,
+    _DISK_TOTAL,
+    _DISK_FREE,
     "node_exporter_build_info",
 )
 _IDLE = ("idle", "iowait")
+
+
+def told(samples: Samples) -> Told | None:
+    """What a page of node_exporter tells, but for the processor's share, which takes two pages; ``None`` for another page."""
+    if not samples.has(PREFIX):
+        return None
+    used, total = node_memory(samples)
+    disk_used, disk_total = node_disk(samples)
+    return Told(
+        memory_used_bytes=used, memory_total_bytes=total, disk_used_bytes=disk_used, disk_total_bytes=disk_total
+    )
+
+
+def node_disk(samples: Samples) -> tuple[int | None, int | None]:
+    """Used and total bytes of the root file system, as `df` counts them."""
+    total = size(samples.value(_DISK_TOTAL, mountpoint=_ROOT))
+    free = size(samples.value(_DISK_FREE, mountpoint=_ROOT))
+    return (total - free if total is not None and free is not None and free <= total else None), total
 
 
 def node_counters(samples: Samples) -> dict[str, tuple[float, float]]:

@@ -1,205 +1,201 @@
-"""One GPU by NVML: every value asked for alone, so that one that is missing takes no other with it. Blocking calls."""
+"""One GPU by NVML: what moves is asked for at every reading, the rest rarely. Blocking calls."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-from quarterdeck.format import printable
-from quarterdeck.hosts.nvml_words import (
-    DRIVER_NOT_LOADED,
-    GPU_IS_LOST,
-    NONSENSE,
-    RESET_REQUIRED,
-    UNINITIALIZED,
-    UNKNOWN,
-    VERSION_MISMATCH,
-    code_of,
-    getter_words,
+from quarterdeck.hosts.nvml_ask import Getter, Problem, Questions, call, told
+from quarterdeck.hosts.nvml_slow import SlowPart
+from quarterdeck.hosts.nvml_values import (
+    MEMORY_V2,
+    busy,
+    celsius,
+    field_value,
+    held_by,
+    megahertz,
+    member,
+    memory,
+    merged,
+    process_list,
+    text,
+    watts,
 )
-from quarterdeck.model.gpu import GpuProcess, GpuView
-from quarterdeck.wire.body import fraction, number, whole
+from quarterdeck.hosts.nvml_words import NOT_SUPPORTED
+from quarterdeck.hosts.throttling import throttle_words
+from quarterdeck.model.gpu import GpuProcess, GpuView, Xid
+from quarterdeck.wire.body import whole
 
-T = TypeVar("T")
-
-DRIVER_GONE = frozenset({UNINITIALIZED, DRIVER_NOT_LOADED, VERSION_MISMATCH})
-"""After one of these no call works until NVML is started again."""
-_GPU_GONE = frozenset({GPU_IS_LOST, RESET_REQUIRED})
-_LONGEST_NAME = 80
-_MOST_PROCESSES = 4096
-
-
-class Gone(Exception):  # noqa: N818  (not our error: it says what the driver answered)
-    """The GPU, or the whole driver, has stopped answering."""
-
-    def __init__(self, code: int, error: Exception) -> None:
-        """``error``: what NVML raised, ``code`` its return code."""
-        super().__init__(code)
-        self.code = code
-        self.error = error
-
-
-class _Questions:
-    """Asks for values one by one and notes what is missing."""
-
-    def __init__(self) -> None:
-        self.problems: list[str] = []
-        self.answered = False
-        self.unknown_failure = False
-
-    def ask(self, what: str, check: Callable[[object], T | None], *ways: Callable[[], object]) -> T | None:
-        """The first usable answer of ``ways`` (newest interface first). Raises Gone where asking on makes no sense."""
-        words = ""
-        for way in ways:
-            try:
-                value = check(way())
-            except Exception as error:  # noqa: BLE001  (a failure is a reading, whatever a driver answers)
-                code = code_of(error)
-                if code is not None and code in DRIVER_GONE | _GPU_GONE:
-                    raise Gone(code, error) from None
-                self.unknown_failure = self.unknown_failure or code == UNKNOWN
-                words = getter_words(error)
-                continue
-            if value is not None:
-                self.answered = True
-                return value
-            words = NONSENSE
-        self.problems.append(f"{what}: {words}")
-        return None
+_SM, _MEMORY = 1, 2
+"""NVML's clocks."""
+_CORE = 0
+_MEMORY_TEMPERATURE = (82,)
+_SETTINGS = 0x1 | 0x2 | 0x100
+"""Idle, application and display clocks: what holds the clocks back then is no trouble."""
+_SHARED = Problem("memory used", "the GPU shares the machine's; this is what its processes hold")
+_SHARED_UNKNOWN = Problem("memory used", "the GPU shares the machine's, and its processes don't tell what they hold")
 
 
 class GpuReader:
-    """Reads one GPU. What rarely changes (name, UUID, power limit) is asked for by ``identify`` only."""
+    """Reads one GPU, and remembers what it doesn't support."""
 
     def __init__(self, nvml: Any, index: int, handle: Any) -> None:
         """``nvml`` is pynvml or something like it, ``handle`` NVML's for this GPU. Asks nothing yet."""
-        self._nvml = nvml
-        self._handle = handle
-        self.identity = GpuView(index)
+        self.index = index
+        self.handle = handle
+        self.uuid: str | None = None
+        self.slow = SlowPart(nvml, handle)
         self.failing = False
         """Whether the last ``read`` got nothing but failures that the driver has no name for."""
-
-    def identify(self) -> None:
-        """Ask for what rarely changes. Raises Gone."""
-        nvml, handle, questions = self._nvml, self._handle, _Questions()
-        name = questions.ask("name", _text, lambda: nvml.nvmlDeviceGetName(handle))
-        uuid = questions.ask("UUID", _text, lambda: nvml.nvmlDeviceGetUUID(handle))
-        limit = questions.ask(
-            "power limit",
-            _watts,
-            lambda: nvml.nvmlDeviceGetEnforcedPowerLimit(handle),
-            lambda: nvml.nvmlDeviceGetPowerManagementLimit(handle),
-        )
-        index, problems = self.identity.index, tuple(questions.problems)
-        self.identity = GpuView(index, uuid, name, power_limit_w=limit, problems=problems)
-
-    def read(self) -> GpuView:
-        """Every value now. Raises Gone; any other failure is a ``None`` with a problem in words."""
-        nvml, handle, questions = self._nvml, self._handle, _Questions()
-        ask = questions.ask
-        utilization = ask("utilization", _share, lambda: nvml.nvmlDeviceGetUtilizationRates(handle))
-        used, total = ask(
+        self._name: str | None = None
+        self._sm_max: float | None = None
+        self._memory_max: float | None = None
+        self._held: tuple[dict[int, int | None], dict[int, int | None]] = ({}, {})
+        self._processes: tuple[GpuProcess, ...] = ()
+        self._identity_problems: tuple[Problem, ...] = ()
+        self._rarely = _identity(nvml, handle)
+        self._often = _often(nvml, handle)
+        self._memory = Getter(
             "memory",
-            _memory,
+            memory,
             # The first interface counts what the driver keeps for itself as used.
-            lambda: nvml.nvmlDeviceGetMemoryInfo(handle, version=nvml.nvmlMemory_v2),
-            lambda: nvml.nvmlDeviceGetMemoryInfo(handle),
-        ) or (None, None)
-        power = ask("power", _watts, lambda: nvml.nvmlDeviceGetPowerUsage(handle))
-        temperature = ask(
-            "temperature",
-            _celsius,
-            lambda: nvml.nvmlDeviceGetTemperatureV(handle, nvml.NVML_TEMPERATURE_GPU),
-            lambda: nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU),
+            call(nvml, "nvmlDeviceGetMemoryInfo", handle, version=MEMORY_V2),
+            call(nvml, "nvmlDeviceGetMemoryInfo", handle),
         )
-        processes = self._processes(ask)
-        self.failing = questions.unknown_failure and not questions.answered
-        known = self.identity
-        return GpuView(
-            known.index,
-            known.uuid,
-            known.name,
-            utilization=utilization,
-            memory_used_bytes=used,
-            memory_total_bytes=total,
-            power_w=power,
-            power_limit_w=known.power_limit_w,
-            temperature_c=temperature,
-            processes=processes,
-            problems=known.problems + tuple(questions.problems),
+        self._compute = _processes(nvml, handle, "processes", "Compute")
+        self._often = (
+            Getter("utilization", busy, call(nvml, "nvmlDeviceGetUtilizationRates", handle)),
+            self._memory,
+            self._compute,
+            _processes(nvml, handle, "graphics processes", "Graphics"),
+            *_often(nvml, handle),
         )
 
-    def _processes(self, ask: Callable[..., dict[int, int | None] | None]) -> tuple[GpuProcess, ...] | None:
-        """Both kinds by pid; ``None`` where the compute ones, those that matter here, aren't told."""
-        nvml, handle = self._nvml, self._handle
-        compute = ask(
-            "processes",
-            _process_list,
-            lambda: nvml.nvmlDeviceGetComputeRunningProcesses_v3(handle),
-            lambda: nvml.nvmlDeviceGetComputeRunningProcesses_v2(handle),
-        )
-        graphics = ask(
-            "graphics processes",
-            _process_list,
-            lambda: nvml.nvmlDeviceGetGraphicsRunningProcesses_v3(handle),
-            lambda: nvml.nvmlDeviceGetGraphicsRunningProcesses_v2(handle),
+    @property
+    def key(self) -> str:
+        """`GpuView.key`."""
+        return self.uuid or f"#{self.index}"
+
+    def identify(self, now: float) -> None:
+        """Ask for what hardly ever changes. Raises Gone."""
+        questions = Questions(now)
+        self._name, self.uuid, self._sm_max, self._memory_max = questions.ask_all(self._rarely)
+        self._identity_problems = tuple(questions.problems)
+
+    def read(self, now: float, xids: tuple[Xid, ...] = (), problems: tuple[Problem, ...] = ()) -> GpuView:
+        """Every value now. Raises Gone; any other failure is a ``None`` with a problem in words.
+
+        What is slow is asked for only the first time, later by ``slow.refresh``. ``xids`` and ``problems`` come on top.
+        """
+        if not self.slow.values:
+            self.slow.refresh(now)
+        questions = Questions(now)
+        shares, held, compute, graphics, power, core, stacks, sm, memory_clock, throttle = questions.ask_all(
+            self._often
         )
         if compute is None:
-            return None
-        return merged(compute, graphics or {})
+            compute = self._of_instances(questions)
+        processes = None if compute is None else self._merged(compute, graphics or {})
+        used, total, reserved = held or (None, None, None)
+        unified = held is None and self._memory.code == NOT_SUPPORTED
+        if unified:
+            used = self._shared(questions, processes)
+        mig = self.slow.mig.read(questions)
+        self.failing = questions.unknown_failure and not questions.answered
+        lacking = (*self._identity_problems, *questions.problems, *self.slow.problems, *problems)
+        return GpuView(
+            self.index,
+            self.uuid,
+            self._name,
+            utilization=shares[0] if shares else None,
+            memory_utilization=shares[1] if shares else None,
+            memory_used_bytes=used,
+            memory_total_bytes=total,
+            memory_reserved_bytes=reserved,
+            unified=unified,
+            power_w=power,
+            temperature_c=core,
+            memory_temperature_c=stacks,
+            sm_mhz=sm,
+            sm_max_mhz=self._sm_max,
+            memory_mhz=memory_clock,
+            memory_max_mhz=self._memory_max,
+            throttle=throttle,
+            processes=processes,
+            problems=told(lacking) if lacking else (),
+            mig=mig,
+            xids=xids,
+            **self.slow.values,
+        )
+
+    def _merged(self, compute: dict[int, int | None], graphics: dict[int, int | None]) -> tuple[GpuProcess, ...]:
+        """The processes of both lists; the same tuple while nothing changes."""
+        if (compute, graphics) != self._held:
+            self._held = compute, graphics
+            self._processes = merged(compute, graphics)
+        return self._processes
+
+    def _of_instances(self, questions: Questions) -> dict[int, int | None] | None:
+        """pid → bytes of its MIG instances: a GPU that is split tells of itself only to root."""
+        held = self.slow.mig.processes(questions)
+        if held is not None:
+            questions.problems.remove(self._compute.problem)
+        return held
+
+    def _shared(self, questions: Questions, processes: tuple[GpuProcess, ...] | None) -> int | None:
+        """Bytes of the machine's memory that the GPU uses (GB10, Jetson); how much there is, is asked elsewhere."""
+        used = held_by(processes)
+        questions.problems.remove(self._memory.problem)
+        questions.problems.append(_SHARED if used is not None else _SHARED_UNKNOWN)
+        return used
 
 
-def merged(compute: dict[int, int | None], graphics: dict[int, int | None]) -> tuple[GpuProcess, ...]:
-    """Both lists by pid. A process that is in both holds its memory once."""
-    found = []
-    for pid in sorted(compute.keys() | graphics.keys()):
-        known = [held for held in (compute.get(pid), graphics.get(pid)) if held is not None]
-        found.append(GpuProcess(pid, max(known) if known else None))
-    return tuple(found)
+def _identity(nvml: Any, handle: Any) -> tuple[Getter[Any], ...]:
+    """Name, UUID, and how fast the clocks of the SMs and of the memory may be."""
+    return (
+        Getter("name", text, call(nvml, "nvmlDeviceGetName", handle)),
+        Getter("UUID", text, call(nvml, "nvmlDeviceGetUUID", handle)),
+        Getter("SM clock possible", megahertz, call(nvml, "nvmlDeviceGetMaxClockInfo", handle, _SM)),
+        Getter("memory clock possible", megahertz, call(nvml, "nvmlDeviceGetMaxClockInfo", handle, _MEMORY)),
+    )
 
 
-def lost(identity: GpuView, error: Exception) -> GpuView:
-    """The row of a GPU that doesn't answer any more: who it was, and why."""
-    return GpuView(identity.index, identity.uuid, identity.name, problems=(getter_words(error),))
+def _often(nvml: Any, handle: Any) -> tuple[Getter[Any], ...]:
+    """Power, temperature of the core and of the memory, clocks of the SMs and of the memory, what holds them back."""
+
+    def memory_temperature() -> object:
+        field = nvml.nvmlDeviceGetFieldValues(handle, _MEMORY_TEMPERATURE)[0]
+        failed = member(field, "nvmlReturn")
+        if not failed and (degrees := field_value(field)) != 0:
+            return degrees
+        raise nvml.NVMLError(failed or NOT_SUPPORTED)  # 0: no sensor
+
+    return (
+        Getter("power", watts, call(nvml, "nvmlDeviceGetPowerUsage", handle)),
+        Getter(
+            "temperature",
+            celsius,
+            call(nvml, "nvmlDeviceGetTemperatureV", handle, _CORE),
+            call(nvml, "nvmlDeviceGetTemperature", handle, _CORE),
+        ),
+        Getter("memory temperature", celsius, memory_temperature),
+        Getter("SM clock", megahertz, call(nvml, "nvmlDeviceGetClockInfo", handle, _SM)),
+        Getter("memory clock", megahertz, call(nvml, "nvmlDeviceGetClockInfo", handle, _MEMORY)),
+        Getter(
+            "throttle reasons",
+            _throttle,
+            call(nvml, "nvmlDeviceGetCurrentClocksEventReasons", handle),
+            call(nvml, "nvmlDeviceGetCurrentClocksThrottleReasons", handle),
+        ),
+    )
 
 
-def _text(value: object) -> str | None:
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
-    return printable(value, _LONGEST_NAME).strip() or None if isinstance(value, str) else None
+def _processes(nvml: Any, handle: Any, what: str, kind: str) -> Getter[dict[int, int | None]]:
+    name = f"nvmlDeviceGet{kind}RunningProcesses"
+    return Getter(what, process_list, call(nvml, f"{name}_v3", handle), call(nvml, f"{name}_v2", handle))
 
 
-def _share(value: object) -> float | None:
-    percent = number(getattr(value, "gpu", None))
-    return fraction(percent / 100) if percent is not None else None
-
-
-def _watts(value: object) -> float | None:
-    """mW as W."""
-    milliwatts = number(value)
-    return milliwatts / 1000 if milliwatts is not None and 0 <= milliwatts < 1e8 else None
-
-
-def _celsius(value: object) -> float | None:
-    degrees = number(value)
-    return degrees if degrees is not None and -100 <= degrees <= 300 else None
-
-
-def _memory(value: object) -> tuple[int, int] | None:
-    """Used and total bytes."""
-    used, total = whole(getattr(value, "used", None)), whole(getattr(value, "total", None))
-    return (used, total) if used is not None and total and used <= total else None
-
-
-def _process_list(value: object) -> dict[int, int | None] | None:
-    """pid → bytes; ``None`` bytes where the driver won't tell. A pid is there once for each MIG instance it uses."""
-    if not isinstance(value, list):
-        return None
-    held: dict[int, int | None] = {}
-    for process in value[:_MOST_PROCESSES]:
-        pid = whole(getattr(process, "pid", None))
-        memory = whole(getattr(process, "usedGpuMemory", None))
-        if pid is not None:
-            before = held.get(pid)
-            held[pid] = memory if before is None else before + (memory or 0)
-    return held
+def _throttle(mask: object) -> tuple[str, ...] | None:
+    if type(mask) is int and not mask & ~_SETTINGS:
+        return ()
+    found = whole(mask)
+    return throttle_words(found & ~_SETTINGS) if found is not None else None

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 UNINITIALIZED = 1
+NOT_SUPPORTED = 3
+NOT_FOUND = 6
 DRIVER_NOT_LOADED = 9
+TIMEOUT = 10
 LIBRARY_NOT_FOUND = 12
+FUNCTION_NOT_FOUND = 13
 GPU_IS_LOST = 15
 RESET_REQUIRED = 16
 VERSION_MISMATCH = 18
@@ -16,9 +20,9 @@ _STARTING = {
     UNINITIALIZED: "the NVIDIA driver was unloaded or reloaded",
     4: "no permission to use the NVIDIA driver",
     DRIVER_NOT_LOADED: "NVIDIA driver not loaded",
-    10: "the NVIDIA driver timed out",
+    TIMEOUT: "the NVIDIA driver timed out",
     LIBRARY_NOT_FOUND: "no NVIDIA driver on this machine",
-    13: "NVIDIA driver too old",
+    FUNCTION_NOT_FOUND: "NVIDIA driver too old",
     GPU_IS_LOST: "the NVIDIA driver has lost a GPU; reset it or reboot",
     RESET_REQUIRED: "a GPU needs a reset",
     17: "the operating system blocks the NVIDIA driver",
@@ -29,11 +33,11 @@ _STARTING = {
 }
 _GETTER = {
     2: "refused by the driver as an invalid question",
-    3: "not supported by this GPU",
+    NOT_SUPPORTED: "not supported by this GPU",
     4: "no permission",
-    6: "not found",
-    10: "the driver timed out",
-    13: "the driver is too old to tell",
+    NOT_FOUND: "not found",
+    TIMEOUT: "the driver timed out",
+    FUNCTION_NOT_FOUND: "the driver is too old to tell",
     14: "the GPU's inforom is corrupted",
     GPU_IS_LOST: "lost (fell off the bus); reset it or reboot",
     RESET_REQUIRED: "needs a reset",

@@ -102,7 +102,7 @@ def _llama_server(args: list[str]) -> CommandLine | None:
     model = _first(args[3:] if module else args, "-m", "--model")
     blob = _blob(model)
     # Ollama starts its children with both of these; people who serve a file of its store themselves hardly do.
-    if "--offline" in args and "--no-webui" in args and (blob or "ollama" in args[0].lower()):
+    if "--offline" in args and not {"--no-webui", "--no-ui"}.isdisjoint(args) and (blob or "ollama" in args[0].lower()):
         return CommandLine("ollama", worker=True, port=_port(args), blob=blob)
     names = [name for name in (_first(args, "-a", "--alias"), model and _base(model)) if name]
     return CommandLine("llamacpp", port=_port(args) or DEFAULT_PORTS["llamacpp"], serves=tuple(names))

@@ -59,7 +59,7 @@ class Boundary(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReplicaView:
-    """One data-parallel engine of an endpoint."""
+    """One engine of an endpoint: a data-parallel rank, or one model's."""
 
     engine: str
     running: int | None = None
@@ -72,6 +72,8 @@ class ReplicaView:
     itl_p95_s: float | None = None
     odd: tuple[str, ...] = ()
     """In what it differs from its siblings, in words ("ITL 48 ms, the others 21 ms")."""
+    is_model: bool = False
+    """Whether ``engine`` is a model's name: the endpoint runs one engine for each (Ollama, llama.cpp's router)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,16 @@ from dataclasses import dataclass, field, replace
 from quarterdeck.model.fleet import State
 from quarterdeck.model.imbalance import Held, Key, Member, held, odd_ones, shown
 from quarterdeck.model.latency import NO_LATENCIES, Latencies, Window, windows
-from quarterdeck.model.rates import NO_RATES, EngineRates, Sample, engine_rates, progress_mark, restarted, share, summed
+from quarterdeck.model.rates import (
+    NO_RATES,
+    EngineRates,
+    Sample,
+    engine_rates,
+    progress_mark,
+    restarted,
+    share,
+    whole_rates,
+)
 from quarterdeck.model.reading import EngineReading, Facts, Reading
 
 WINDOW_S = 60.0
@@ -68,7 +77,7 @@ class Memory:
     def sample(self) -> Sample | None:
         """The engines as last seen."""
         good = self.good
-        return None if good is None or good.facts is None else Sample(good.at, good.facts.engines)
+        return None if good is None or good.facts is None else Sample(good.at, good.facts.engines, good.facts.whole)
 
     @property
     def odd_engines(self) -> dict[Key, str]:
@@ -87,12 +96,12 @@ def without_facts(memory: Memory) -> Memory:
 
 def measured(memory: Memory, reading: Reading, facts: Facts, *, busy: bool) -> Memory:
     """After a poll that did: rates, percentiles, movement, restarts."""
-    new, old = Sample(reading.at, facts.engines), memory.sample
+    new, old = Sample(reading.at, facts.engines, facts.whole), memory.sample
     again = restarted(old, new) if old is not None else ""
     slept = _slept(memory.good, reading)
     unbroken = memory.unbroken and not slept
     rates = engine_rates(old if unbroken else None, new)
-    all_together = summed(rates.values())
+    all_together = whole_rates(old if unbroken else None, new, rates)
     marks = tuple(m for m in memory.marks if new.at - m.at <= WINDOW_S) if not slept and not again else ()
     first = marks[0] if marks else None
     if not marks or new.at - marks[-1].at >= MARK_EVERY_S:
@@ -106,15 +115,15 @@ def measured(memory: Memory, reading: Reading, facts: Facts, *, busy: bool) -> M
         rates=rates,
         total=all_together,
         latencies=Latencies(
-            last=windows(old.engines, new.engines) if old is not None and unbroken and not again else {},
-            minute=windows(first.engines, new.engines) if first is not None else {},
+            last=windows(old.observers, new.observers) if old is not None and unbroken and not again else {},
+            minute=windows(first.observers, new.observers) if first is not None else {},
         ),
         by_engine=by_engine,
         cache_hit_rate=_share(first, new, "cache_hits", "cache_queries", "reported_hit_rate"),
         acceptance=_share(first, new, "accepted_tokens", "draft_tokens", "reported_acceptance"),
         marks=marks,
         moved_at=_moved_at(memory, old, new),
-        odd=held(memory.odd, _odd(new, by_engine), new.at),
+        odd={} if facts.by_model else held(memory.odd, _odd(new, by_engine), new.at),
         restarted_at=reading.at if again else memory.restarted_at,
         began_again=again or memory.began_again,
         calm_polls=0 if busy else memory.calm_polls + 1,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 from quarterdeck.model.reading import EngineReading
 
@@ -21,6 +21,13 @@ class Sample:
 
     at: float
     engines: tuple[EngineReading, ...]
+    whole: EngineReading | None = None
+    """What is counted for all of them together."""
+
+    @property
+    def observers(self) -> tuple[EngineReading, ...]:
+        """Who measures latencies."""
+        return self.engines if self.whole is None else (self.whole,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,15 @@ def engine_rates(old: Sample | None, new: Sample) -> dict[str, EngineRates]:
     before = {engine.label: engine for engine in old.engines} if old is not None else {}
     seconds = new.at - old.at if old is not None else 0.0
     return {engine.label: _rates(before.get(engine.label), engine, seconds) for engine in new.engines}
+
+
+def whole_rates(old: Sample | None, new: Sample, rates: Mapping[str, EngineRates]) -> EngineRates:
+    """The rates of all engines together; what is counted for all at once is taken from there."""
+    every = summed(rates.values())
+    if new.whole is None or old is None or old.whole is None:
+        return every
+    more = _rates(old.whole, new.whole, new.at - old.at)
+    return replace(every, finished_ps=every.finished_ps or more.finished_ps)
 
 
 def _rates(old: EngineReading | None, new: EngineReading, seconds: float) -> EngineRates:
@@ -168,7 +184,7 @@ def _grown(old: EngineReading | None, new: EngineReading, counter: str) -> float
 
 def progress_mark(engine: EngineReading) -> tuple[float | None, ...] | None:
     """Everything that moves while an engine works: two equal marks mean that it didn't. ``None`` where it counts no tokens."""
-    if engine.generation_tokens is None:
+    if engine.generation_tokens is None or engine.counts_at_end:
         return None
     return (_produced(engine), _prompted(engine), engine.steps)
 

@@ -100,6 +100,8 @@ class EngineReading:
     """Counter: steps of the engine, which also pass while it reads a long prompt and no token comes out."""
     started: float | None = None
     """When this engine's counters began, where it tells: seconds (vLLM) or a mark that only a new process changes (llama.cpp)."""
+    counts_at_end: bool = False
+    """Whether its counters move only when a request ends (LiteLLM): that they stand still for long is then no stall."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,10 @@ class Facts:
     version: str | None = None
     engines: tuple[EngineReading, ...] = ()
     """Empty where the server tells nothing of its load (Ollama, managed APIs)."""
+    by_model: bool = False
+    """Whether each engine is another model (Ollama's runners, llama.cpp's router): not replicas to be compared."""
+    whole: EngineReading | None = None
+    """What the server counts for all its engines together (SGLang's latencies and requests), and not for each."""
     models: tuple[ModelReading, ...] = ()
     sleeping: bool = False
     measured_at: float | None = None

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from quarterdeck.format import DASH, age, count, percent, rate, size
+from quarterdeck.format import DASH, age, count, duration, percent, printable, rate, size
 from quarterdeck.model.fleet import EndpointView, FleetSnapshot
+from quarterdeck.model.gpu import GpuProcess, GpuView, Holder
 from quarterdeck.model.host import HostView
 from quarterdeck.model.models import ModelState
 from quarterdeck.model.verdict import Verdict
 
-_HEAD = ("STATE", "ENDPOINT", "ENGINE", "RUN", "WAIT", "TOK/S", "KV", "VRAM", "AGE", "MODELS", "REASON")
-_RIGHT = frozenset((3, 4, 5, 6, 7, 8))
+_HEAD = ("STATE", "ENDPOINT", "ENGINE", "RUN", "WAIT", "TOK/S", "TTFT", "KV", "VRAM", "AGE", "MODELS", "REASON")
+"""TTFT: p95 of the last minute."""
+_RIGHT = frozenset(range(3, 10))
 _MODELS_SHOWN = 2
 OLD_S = 10.0
 """A host's values are dated from this age on."""
@@ -46,15 +48,21 @@ def _row(snapshot: FleetSnapshot, view: EndpointView) -> tuple[str, ...]:
         view.state.value if view.state else "…",
         view.name,
         " ".join(part for part in (view.engine, view.version) if part) or DASH,
-        count(view.running),
-        count(view.waiting),
-        rate(view.generation_tps),
+        _estimated(view, "running", count(view.running)),
+        _estimated(view, "waiting", count(view.waiting)),
+        _estimated(view, "generation_tps", rate(view.generation_tps)),
+        duration(view.ttft_p95_s),
         percent(view.kv_used),
         size(view.vram_bytes),
         age(snapshot.at - view.answered) if view.answered is not None else DASH,
         models(view),
-        view.reason,
+        view.reason or "; ".join(f"odd: {words}" for words in view.odd),
     )
+
+
+def _estimated(view: EndpointView, field: str, text: str) -> str:
+    """``text``, with "~" before what is a bound or an estimate."""
+    return f"~{text}" if field in view.estimates and text != DASH else text
 
 
 def models(view: EndpointView) -> str:
@@ -80,5 +88,18 @@ def _host_lines(snapshot: FleetSnapshot, host: HostView) -> list[str]:
         temperature = DASH if gpu.temperature_c is None else f"{gpu.temperature_c:.0f} °C"
         lines.append(
             f"  GPU {gpu.index} {gpu.name or DASH}: {percent(gpu.utilization)}, {vram}, {power}, {temperature}"
+            + "".join(f"; {word}" for word in _alarms(gpu))
         )
+        lines += [_orphan(process) for process in gpu.processes or () if process.holder is Holder.ORPHAN]
     return lines
+
+
+def _alarms(gpu: GpuView) -> list[str]:
+    """What nobody should miss about a card."""
+    lost = ["LOST, values are the last ones"] if gpu.lost else []
+    held = [f"throttled: {', '.join(gpu.throttle)}"] if gpu.throttle else []
+    return [*lost, *held, *(f"Xid {xid.number} {xid.words}".rstrip() for xid in gpu.xids[:1])]
+
+
+def _orphan(process: GpuProcess) -> str:
+    return f"    ORPHAN {printable(process.name or DASH, 60)} (pid {process.pid}) holds {size(process.memory_bytes)}"

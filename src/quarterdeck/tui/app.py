@@ -240,12 +240,24 @@ class ConsoleApp(TerminalApp):
 
         self.push_screen(HelpScreen())
 
+    def do_view_fleet(self) -> None:
+        """The top view."""
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def do_view_gpus(self) -> None:
+        """The GPU view."""
+        from quarterdeck.tui.screens.gpus import GpusScreen
+
+        if not isinstance(self.screen, GpusScreen):
+            self.do_view_fleet()
+            self.push_screen(GpusScreen())
+
     def open_endpoint(self, name: str) -> None:
         """The page of an endpoint."""
         from quarterdeck.tui.screens.endpoint import EndpointScreen
 
-        while len(self.screen_stack) > 1:
-            self.pop_screen()
+        self.do_view_fleet()
         self.push_screen(EndpointScreen(name))
 
     def do_palette(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 from quarterdeck.tui.lines import Run
 
@@ -21,15 +22,23 @@ def bar(fraction: float | None, width: int, tone: str = "bar-used") -> tuple[Run
     return tuple(run for run in (Run(used, tone), Run("─" * (width - full - half), "bar-rest")) if run.text)
 
 
-def chart(values: Sequence[float | None], width: int, height: int) -> list[str]:
-    """The last ``width`` values as columns of blocks, ``height`` lines high, the top line first; a gap where unknown."""
+def chart(values: Sequence[float | None], width: int, height: int, top: float | None = None) -> list[str]:
+    """The last ``width`` values as columns of blocks, ``height`` lines high, the top line first; a gap where unknown.
+
+    ``top`` is the value at the upper edge of the first line (default: the largest shown).
+    """
     shown = list(values[-width:]) if width > 0 else []
-    top = max((value for value in shown if value is not None and math.isfinite(value)), default=0.0)
-    eighths = [_eighths(value, top, height) for value in shown]
-    lines = [
-        "".join(_BLOCKS[min(8, max(0, filled - 8 * level))] for filled in eighths) for level in reversed(range(height))
-    ]
+    highest = max((value for value in shown if value is not None and math.isfinite(value)), default=0.0)
+    full = highest if top is None else top
+    columns = [_column(_eighths(value, full, height), height) for value in shown]
+    lines = map("".join, zip(*columns, strict=True)) if columns else [""] * height
     return [line.rjust(max(0, width)) for line in lines]
+
+
+@lru_cache(maxsize=1024)
+def _column(filled: int, height: int) -> tuple[str, ...]:
+    """One column, ``filled`` eighths of a cell high, the top cell first."""
+    return tuple(_BLOCKS[min(8, max(0, filled - 8 * level))] for level in reversed(range(height)))
 
 
 def _eighths(value: float | None, top: float, height: int) -> int:

@@ -9,6 +9,7 @@ from quarterdeck.format import DASH, age, count, duration, percent, printable, r
 from quarterdeck.model.fleet import EndpointView, ReplicaView, State
 from quarterdeck.model.models import ModelReading, ModelState
 from quarterdeck.tui.columns import MARKER, Layout, Place
+from quarterdeck.tui.facts import model_facts
 from quarterdeck.tui.lines import ACCENT, FAINT, MUTED, PLAIN, STRONG, WARN, Line, Run, cell_width, cut, fit
 from quarterdeck.tui.rows import Order, Row, engine_text, has_parts, models_text
 from quarterdeck.tui.states import look, model_look
@@ -58,8 +59,12 @@ def age_text(view: EndpointView, now: float) -> str:
 
 
 def reason_text(view: EndpointView) -> str:
-    """Why the state is what it is."""
-    return REASON_UNPOLLED if view.state is None else printable(view.reason, 200)
+    """Why the state is what it is; where that is nothing to tell of, in what it differs from its replicas."""
+    if view.state is None:
+        return REASON_UNPOLLED
+    if view.odd and not view.reason and view.state is State.OK:
+        return printable(f"odd: {view.odd[0]}", 200)
+    return printable(view.reason, 200)
 
 
 def _marker(row: Row, *, selected: bool, opened: bool) -> Run:
@@ -159,6 +164,8 @@ def _in_trouble(view: EndpointView) -> bool:
 
 
 def _reason_tone(view: EndpointView) -> str:
+    if view.odd and view.state is State.OK:
+        return WARN
     return PLAIN if view.state is not None and _in_trouble(view) else MUTED
 
 
@@ -177,18 +184,38 @@ def _memory(view: EndpointView) -> Cell:
     return size(view.vram_bytes), PLAIN
 
 
+def estimated(view: EndpointView, field: str, text: str) -> str:
+    """``text``, with "~" before it where the field's value is a bound or an estimate."""
+    return f"~{text}" if field in view.estimates and text != DASH else text
+
+
 def _counted(value: int | None, tone: str = PLAIN) -> Cell:
     return count(value), FAINT if value == 0 else tone
+
+
+def _number(view: EndpointView, field: str, width: int) -> str:
+    """A number of the table; an estimate that is too long for its column loses digits, not its "~"."""
+    value = getattr(view, field)
+    text = estimated(view, field, count(value) if field in ("running", "waiting") else rate(value))
+    return text if len(text) <= width or value is None else estimated(view, field, rate(value))
+
+
+def _requests(view: EndpointView, field: str, width: int, tone: str = PLAIN) -> Cell:
+    return _number(view, field, width), FAINT if getattr(view, field) == 0 else tone
+
+
+def _tokens(view: EndpointView, field: str, width: int) -> Cell:
+    return _number(view, field, width), PLAIN if getattr(view, field) else FAINT
 
 
 _CELLS: dict[str, Callable[[EndpointView, int, float], Cell]] = {
     "name": lambda view, width, now: (printable(view.name, 60), STRONG),
     "engine": lambda view, width, now: (engine_text(view, width), MUTED),
     "models": lambda view, width, now: (models_text(view), PLAIN),
-    "running": lambda view, width, now: _counted(view.running),
-    "waiting": lambda view, width, now: _counted(view.waiting, WARN),
-    "tps": lambda view, width, now: (rate(view.generation_tps), PLAIN if view.generation_tps else FAINT),
-    "prompt": lambda view, width, now: (rate(view.prompt_tps), PLAIN if view.prompt_tps else FAINT),
+    "running": lambda view, width, now: _requests(view, "running", width),
+    "waiting": lambda view, width, now: _requests(view, "waiting", width, WARN),
+    "tps": lambda view, width, now: _tokens(view, "generation_tps", width),
+    "prompt": lambda view, width, now: _tokens(view, "prompt_tps", width),
     "ttft": lambda view, width, now: (duration(view.ttft_p95_s), PLAIN),
     "itl": lambda view, width, now: (duration(view.itl_p95_s), PLAIN),
     "memory": lambda view, width, now: _memory(view),
@@ -229,12 +256,16 @@ def _part_runs(row: Row, layout: Layout, moment: Moment) -> list[Run]:
 
 def _replica_cells(replica: ReplicaView) -> dict[str, Cell]:
     return {
-        "state": ("  replica", FAINT),
-        "name": (f"engine {printable(replica.engine, 40)}", PLAIN),
+        "state": ("  ! odd", WARN) if replica.odd else ("  load" if replica.is_model else "  replica", FAINT),
+        "name": (
+            printable(replica.engine, 60) if replica.is_model else f"engine {printable(replica.engine, 40)}",
+            PLAIN,
+        ),
         "running": _counted(replica.running),
         "waiting": _counted(replica.waiting, WARN),
         "tps": (rate(replica.generation_tps), PLAIN),
         "memory": (percent(replica.kv_used), PLAIN),
+        "trend": (printable(", ".join(replica.odd), 200), WARN),
     }
 
 
@@ -251,19 +282,3 @@ def _model_cells(model: ModelReading, moment: Moment) -> dict[str, Cell]:
         "trend": (" · ".join(model_facts(model, moment)), MUTED),
         "reason": ("", MUTED),
     }
-
-
-def model_facts(model: ModelReading, moment: Moment) -> list[str]:
-    """What else is known of a model, a few words each."""
-    facts: list[str] = []
-    if model.vram_bytes is not None and model.size_bytes and model.vram_bytes < model.size_bytes:
-        facts.append(f"{percent(model.vram_bytes / model.size_bytes)} on GPU")
-    if model.context_length is not None:
-        facts.append(f"ctx {model.context_length}")
-    facts += [printable(text, 24) for text in (model.quantization, model.parameters) if text]
-    if model.expires_at is not None and moment.unix:
-        left = model.expires_at - moment.unix
-        facts.append(
-            "stays loaded" if left > 100 * 365 * 86_400 else f"unloads in {age(left)}" if left > 0 else "unloading"
-        )
-    return facts

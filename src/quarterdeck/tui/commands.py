@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from textual.binding import Binding, BindingType
 
-EVERYWHERE = ("fleet", "endpoint", "help")
+EVERYWHERE = ("fleet", "endpoint", "gpus", "gpu", "help")
 PAGES = ("endpoint", "help")
 
 
@@ -27,8 +27,8 @@ class Command(NamedTuple):
 
 
 COMMANDS = (
-    Command("open", ("enter",), "Enter", "Open", "Open the selected endpoint: everything known of it.", ("fleet",)),
-    Command("back", ("escape",), "Esc", "Back", "Go back; in the fleet, clear the filter.", EVERYWHERE, listed=False),
+    Command("open", ("enter",), "Enter", "Open", "Open the selected endpoint or GPU: everything known of it.", ("fleet", "gpus")),
+    Command("back", ("escape",), "Esc", "Back", "Go back; where a filter is set, clear it.", EVERYWHERE, listed=False),
     Command("up", ("up", "k"), "↑ k", "Up", "Select the row above, or scroll up.", EVERYWHERE, listed=False),
     Command("down", ("down", "j"), "↓ j", "Down", "Select the row below, or scroll down.", EVERYWHERE, listed=False),
     Command("page_up", ("pageup", "ctrl+b"), "PgUp", "Page up", "Go one page up.", EVERYWHERE, listed=False),
@@ -37,15 +37,26 @@ COMMANDS = (
     Command("bottom", ("end", "G", "upper_g"), "G End", "Bottom", "Go to the last row.", EVERYWHERE, listed=False),
     Command("unfold", ("right",), "→", "Unfold", "Show the models and replicas below the endpoint.", ("fleet",), listed=False),
     Command("fold", ("left",), "←", "Fold", "Hide them again.", ("fleet",), listed=False),
+    Command("earlier", ("left",), "←", "Earlier", "Move the time cursor of the charts back; the values there are listed.", ("endpoint",), listed=False),
+    Command("later", ("right",), "→", "Later", "Move it forward. Home and End go to the ends of the window, Esc takes it away.", ("endpoint",), listed=False),
+    Command("window", ("w",), "w", "Chart window", "Charts of 1 min, 5 min, 15 min or 1 h, in turn.", ("endpoint", "gpu")),
+    Command("previous_gpu", ("left", "h"), "← h", "Previous GPU", "Select the GPU before.", ("gpus",), listed=False),
+    Command("next_gpu", ("right", "l"), "→ l", "Next GPU", "Select the GPU after.", ("gpus",), listed=False),
+    Command("end_orphan", ("x",), "x", "End an orphan", "End a worker that holds GPU memory though its server is gone. Asks first.", ("gpus", "gpu")),
+    Command("next_section", ("tab",), "Tab", "Next section", "Go to the next section of the page.", ("endpoint",)),
+    Command("previous_section", ("shift+tab",), "⇧Tab", "Previous section", "Go to the section before.", ("endpoint",)),
+    Command("copy", ("y",), "y", "Copy raw values", "Copy the raw values and where they came from.", ("endpoint",)),
     Command("toggle", ("x",), "x", "Unfold or fold", "Show or hide the models and replicas of the endpoint.", ("fleet",)),
-    Command("filter", ("slash",), "/", "Filter", "Keep what contains a word (name, engine, model, host, state); !word drops it.", ("fleet",)),
-    Command("sort", ("s",), "s", "Sort", "Sort by severity, name, tok/s or queue, in turn.", ("fleet",)),
-    Command("refresh", ("r",), "r", "Refresh", "Ask all endpoints now (on an endpoint's screen: that one).", ("fleet", "endpoint")),
-    Command("pause", ("p",), "p", "Pause", "Stop polling, or go on. The last numbers stay and grow old.", ("fleet", "endpoint")),
-    Command("slower", ("plus",), "+", "Longer interval", "Poll less often.", ("fleet", "endpoint")),
-    Command("faster", ("minus",), "-", "Shorter interval", "Poll more often.", ("fleet", "endpoint")),
+    Command("filter", ("slash",), "/", "Filter", "Keep what contains a word (name, engine, model, host, state, process); !word drops it.", ("fleet", "gpus")),
+    Command("sort", ("s",), "s", "Sort", "Sort by severity, name, tok/s or queue, in turn; GPUs by machine, trouble, load, memory or heat.", ("fleet", "gpus")),
+    Command("view_fleet", ("1",), "1", "Fleet", "Show the endpoints.", EVERYWHERE),
+    Command("view_gpus", ("2",), "2", "GPUs", "Show every GPU, how it is, and who holds its memory.", EVERYWHERE),
+    Command("refresh", ("r",), "r", "Refresh", "Ask everybody now (on an endpoint's screen: that one).", ("fleet", "endpoint", "gpus", "gpu")),
+    Command("pause", ("p",), "p", "Pause", "Stop polling, or go on. The last numbers stay and grow old.", ("fleet", "endpoint", "gpus", "gpu")),
+    Command("slower", ("plus",), "+", "Longer interval", "Poll less often.", ("fleet", "endpoint", "gpus", "gpu")),
+    Command("faster", ("minus",), "-", "Shorter interval", "Poll more often.", ("fleet", "endpoint", "gpus", "gpu")),
     Command("palette", ("ctrl+p", "colon"), ": ^P", "Commands", "Find a command or an endpoint by name.", EVERYWHERE, listed=False),
-    Command("help", ("question_mark",), "?", "Help", "Keys, states and columns.", ("fleet", "endpoint")),
+    Command("help", ("question_mark",), "?", "Help", "Keys, states and columns.", ("fleet", "endpoint", "gpus", "gpu")),
     Command("theme", (), "", "Theme: dark or light", "Switch between the dark and the light theme.", EVERYWHERE),
     Command("repaint", ("ctrl+l",), "^L", "Draw the screen again", "For when something else wrote on the terminal.", EVERYWHERE),
     Command("suspend", ("ctrl+z",), "^Z", "Suspend", "Back to the shell; fg returns. Polling rests meanwhile.", EVERYWHERE, listed=False),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from quarterdeck.format import DASH, age, percent, printable, size, spark
 from quarterdeck.model.gpu import GpuView
 from quarterdeck.model.host import HostView
 from quarterdeck.tui.bars import bar
 from quarterdeck.tui.lines import (
+    BAD,
     FAINT,
     MUTED,
     PLAIN,
@@ -24,8 +25,13 @@ from quarterdeck.tui.lines import (
     width_of,
 )
 
+if TYPE_CHECKING:
+    from quarterdeck.tui.gpus import Mark
+
 LONGEST_NAME = 18
 HOT_C = 85.0
+TROUBLE_FIRST = 110
+"""Narrower than this, the word for what is wrong takes the power limit's place."""
 OLD_S = 5.0
 """What could not be read again for so long is dated."""
 
@@ -66,27 +72,28 @@ _MACHINE_WIDTH = 20
 
 def _compact(host: HostView, name_width: int, width: int, show: Level, now: float) -> Line:
     left = [Run("   " + fit(printable(host.name, 60), name_width) + "  ", STRONG)]
-    if host.gpus and not _is_old(host, now):
+    if host.gpus and not is_old(host, now):
         left.append(Run("GPU ", FAINT))
         for place, gpu in enumerate(host.gpus):
             left += [Run(show.gap if place else ""), *show.runs(gpu)]
     else:
-        left.append(Run(_why_no_gpu(host, now), MUTED))
-    return Line(spread(cut(left, width), _machine(host), width))
+        left.append(Run(why_no_gpu(host, now), MUTED))
+    return Line(spread(cut(left, width), machine_runs(host), width))
 
 
-def _is_old(host: HostView, now: float) -> bool:
+def is_old(host: HostView, now: float) -> bool:
     """Whether what is known of a host's GPUs is what they were when it was last read."""
     return bool(host.reason) and host.at is not None and now - host.at > OLD_S
 
 
-def _why_no_gpu(host: HostView, now: float) -> str:
-    if host.at is not None and _is_old(host, now):
+def why_no_gpu(host: HostView, now: float) -> str:
+    """Why nothing, or nothing new, is known of a host's GPUs."""
+    if host.at is not None and is_old(host, now):
         return f"{printable(host.reason, 160)}; last read {age(now - host.at)} ago"
     return printable(host.reason, 160) or ("no GPU" if host.at is not None else "waiting for the first answer")
 
 
-def _machine(host: HostView) -> list[Run]:
+def machine_runs(host: HostView) -> list[Run]:
     """CPU and memory of the machine itself, in `_MACHINE_WIDTH` cells at most."""
     if host.cpu is None and host.memory_used_bytes is None:
         return []
@@ -103,10 +110,6 @@ def _fraction(used: float | None, total: float | None) -> float | None:
     return used / total if used is not None and total else None
 
 
-def _memory_fraction(gpu: GpuView) -> float | None:
-    return _fraction(gpu.memory_used_bytes, gpu.memory_total_bytes)
-
-
 class Level(NamedTuple):
     """One way to draw a GPU on a host's line."""
 
@@ -116,7 +119,20 @@ class Level(NamedTuple):
 
 
 def _index(gpu: GpuView) -> Run:
+    """Its number; the sign of the gravest trouble behind it, where there is one."""
+    found = _marks(gpu)
+    if found:
+        return Run(f"{gpu.index}{found[0].word[0]}", found[0].tone)
     return Run(f"{gpu.index} ", FAINT)
+
+
+def _marks(gpu: GpuView, now: float = 0.0) -> list[Mark]:
+    """What is wrong with a GPU. What tells it is imported when there may be something."""
+    if not (gpu.lost or gpu.xids or gpu.ecc or gpu.throttle or gpu.slowdown_c or gpu.processes):
+        return []
+    from quarterdeck.tui.gpus import marks
+
+    return marks(gpu, now)
 
 
 def _percent(fraction: float | None, tone: str = PLAIN) -> Run:
@@ -134,7 +150,7 @@ def _full(gpu: GpuView) -> list[Run]:
 
 
 def _warm(gpu: GpuView) -> list[Run]:
-    return [*_barred(gpu), Run(" mem", FAINT), _percent(_memory_fraction(gpu)), *_heat(gpu)]
+    return [*_barred(gpu), Run(" mem", FAINT), _percent(gpu.memory_fraction), *_heat(gpu)]
 
 
 def _barred(gpu: GpuView) -> list[Run]:
@@ -150,6 +166,9 @@ def _bare(gpu: GpuView) -> list[Run]:
 
 
 def _tiny(gpu: GpuView) -> list[Run]:
+    found = _marks(gpu)
+    if found:
+        return [Run(found[0].word[0], found[0].tone)]
     return [Run(spark((gpu.utilization,), 1, top=1.0) if gpu.utilization is not None else DASH, "bar-used")]
 
 
@@ -189,46 +208,63 @@ def _level(hosts: Sequence[HostView], room: int) -> Level:
 def _roomy(hosts: Sequence[HostView], width: int, now: float) -> list[Line]:
     bars = min(28, max(6, (width - 74) // 3))
     names = max((cell_width(_gpu_name(gpu)) for host in hosts for gpu in host.gpus), default=0)
+    stacks = _stacks(hosts, bars)
     lines = [Line((Run("   hosts and GPUs", MUTED),), "head")]
     for host in hosts:
         lines.append(_host_title(host, width, now))
-        gpus = [_gpu_line(gpu, min(names, 28), bars, width) for gpu in host.gpus]
-        lines += [_greyed(line) for line in gpus] if _is_old(host, now) else gpus
+        for gpu in host.gpus:
+            memory = stacks.get((host.name, gpu.key)) or bar(gpu.memory_fraction, bars, "bar-memory")
+            line = _gpu_line(gpu, memory, min(names, 28), width, now)
+            lines.append(_greyed(line) if gpu.lost or is_old(host, now) else line)
     return lines
 
 
+def _stacks(hosts: Sequence[HostView], bars: int) -> dict[tuple[str, str], tuple[Run, ...]]:
+    """The memory's bars of GPUs whose processes are known."""
+    told = [(host, gpu) for host in hosts for gpu in host.gpus if gpu.processes]
+    if not told:
+        return {}
+    from quarterdeck.tui.gpus import letters
+    from quarterdeck.tui.gpus_bars import stack
+
+    known = letters(hosts)
+    return {(host.name, gpu.key): stack(gpu, bars, known) for host, gpu in told}
+
+
 def _greyed(line: Line) -> Line:
-    return Line(tuple(Run(run.text, FAINT if run.tone == FAINT else MUTED) for run in line.runs), line.ground)
+    """Values that are old; what is wrong keeps its tone."""
+    kept = (FAINT, BAD, WARN)
+    return Line(tuple(run if run.tone in kept else Run(run.text, MUTED) for run in line.runs), line.ground)
 
 
 def _host_title(host: HostView, width: int, now: float) -> Line:
     left = [Run("   " + printable(host.name, 40), STRONG)]
     if not host.gpus or host.reason:
-        left.append(Run(f"  {_why_no_gpu(host, now)}", MUTED))
+        left.append(Run(f"  {why_no_gpu(host, now)}", MUTED))
     right: list[Run] = []
     if width >= 100 and any(value is not None for value in host.gpu_history):
         right += [Run(spark(host.gpu_history, 24, top=1.0), "bar-used"), Run("   ")]
-    right += _machine(host)
+    right += machine_runs(host)
     if width >= 100 and host.memory_used_bytes is not None and host.memory_total_bytes is not None:
         right.append(Run(fit(f"of {size(host.memory_total_bytes)} ", 12), FAINT))
     return Line(spread(cut(left, width), right, width))
 
 
-def _gpu_line(gpu: GpuView, name_width: int, bars: int, width: int) -> Line:
+def _gpu_line(gpu: GpuView, memory: tuple[Run, ...], name_width: int, width: int, now: float) -> Line:
+    bars = width_of(memory)
     runs = [Run(f"     {gpu.index}  ", FAINT), Run(fit(_gpu_name(gpu), name_width) + "  ", MUTED)]
     if width - width_of(runs) < bars * 2 + 52:
         runs = [Run(f"     {gpu.index}  ", FAINT)]
-    runs += [*bar(gpu.utilization, bars), _percent(gpu.utilization)]
-    runs += [Run("   mem ", FAINT), *bar(_memory_fraction(gpu), bars, "bar-memory")]
+    runs += [*bar(gpu.utilization, bars), _percent(gpu.utilization), Run("   mem ", FAINT), *memory]
     runs += [
         Run(fit(size(gpu.memory_used_bytes), 9, right=True)),
         Run(f" of {fit(size(gpu.memory_total_bytes), 8)}", MUTED),
     ]
-    runs += [
-        *_watts(gpu),
-        Run("" if gpu.power_limit_w is None else f" of {gpu.power_limit_w:.0f} W", FAINT),
-        *_heat(gpu),
-    ]
+    found = _marks(gpu, now)
+    limit = "" if gpu.power_limit_w is None or (found and width < TROUBLE_FIRST) else f" of {gpu.power_limit_w:.0f} W"
+    runs += [*_watts(gpu), Run(limit, FAINT), *_heat(gpu)]
+    for mark in found:
+        runs += [Run("  "), Run(mark.word, mark.tone)]
     return Line(cut(runs, width))
 
 

@@ -41,10 +41,10 @@ def status_line(status: Status, width: int) -> Line:
     runs: list[Run] = [Run(" "), *brand, *_wellness(status, width // 2)]
     about = _about(status)
     room = width - (0 if status.notice or width < SMALL_WIDTH else _first_hint(status))
-    pace = _pace(status)
+    pace = [] if status.notice and not status.paused else _pace(status)
     if about and not status.paused and width_of([*runs, *pace, *about]) + 4 > room:
         pace = []
-    for part in () if status.notice else (pace, _filter(status)):
+    for part in (pace, [] if status.notice else _filter(status)):
         if part and width_of(runs) + width_of(part) + 2 <= width:
             runs += [Run("  "), *part]
     if about and room - width_of(runs) > 20:
@@ -81,7 +81,8 @@ def _wellness(status: Status, room: int) -> list[Run]:
 
 def _pace(status: Status) -> list[Run]:
     if status.paused:
-        return [Run("PAUSED", "state-busy-word"), Run(" p resumes", MUTED)]
+        paused = Run("PAUSED", "state-busy-word")
+        return [paused] if status.notice else [paused, Run(" p resumes", MUTED)]
     if not status.started:
         return [Run("starting …", MUTED)]
     return [Run(f"every {seconds(status.interval)}", MUTED)]

@@ -42,6 +42,8 @@ class Target:
     auth: Auth | None = None
     tls: Tls = _PLAIN_TLS
     proxy: str | None = None
+    tunnel: bool = False
+    """Its URL is another machine's: nothing may be sent there before `Fetch.through` says by which socket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Fetch:
         self._key = Key(target.auth) if target.auth else None
         self._redactor: Redactor | None = None
         self._client: httpx.AsyncClient | None = None
+        self._socket: str | None = None
         self._requests: dict[str, httpx.Request] = {}
 
     def begin(self) -> None:
@@ -102,6 +105,12 @@ class Fetch:
         """What no text from the server may carry on; "" where there is no key, or one too short to be told from a word."""
         value = self._key.value if self._key is not None else None
         return value if value and len(value) >= SHORTEST_SECRET else ""
+
+    async def through(self, socket: str) -> None:
+        """Connect to this Unix socket from now on instead of the URL's host, which stays the name in Host header and TLS."""
+        if socket != self._socket:
+            await self.close()
+            self._socket = socket
 
     async def close(self) -> None:
         """Close every connection."""
@@ -161,6 +170,8 @@ class Fetch:
             raise await self._explained(error) from None
 
     def _opened(self) -> httpx.AsyncClient:
+        if self.target.tunnel and self._socket is None:
+            raise Failure(Outcome.FAILED, "reached through a tunnel only, and that isn't open")
         if self._client is None:
             self._client = self._open()
         return self._client
@@ -182,13 +193,13 @@ class Fetch:
     def _open(self) -> httpx.AsyncClient:
         target = self.target
         headers = {"User-Agent": f"quarterdeck/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"}
-        if target.proxy is not None:
+        if target.proxy is not None and not target.tunnel:
             context = context_for(target.tls)
             return httpx.AsyncClient(
                 verify=context, proxy=target.proxy, trust_env=False, headers=headers, timeout=target.timeout
             )
         context = context_for(target.tls) if target.url.startswith("https:") else plain_context()
-        return httpx.AsyncClient(transport=StreamTransport(context), trust_env=False, headers=headers)
+        return httpx.AsyncClient(transport=StreamTransport(context, self._socket), trust_env=False, headers=headers)
 
     async def _exchange(self, request: httpx.Request, most: int) -> Answer:
         if self._client is None:
@@ -224,7 +235,7 @@ class Fetch:
         parts = urlsplit(self.target.url)
         if failure.outcome is Outcome.REFUSED and parts.port is None and self.target.proxy is None:
             return Failure(failure.outcome, f"{failure.reason} on port {443 if parts.scheme == 'https' else 80}")
-        if not is_expired(error) or self.target.proxy is not None:
+        if not is_expired(error) or self.target.proxy is not None or self.target.tunnel:
             return failure
         ended = await expiry_of(parts.hostname or "", parts.port or 443, self.target.tls, self.target.timeout)
         return Failure(failure.outcome, f"TLS: certificate expired on {ended}") if ended else failure

@@ -7,8 +7,10 @@ reads only those values again as long as the page keeps its lines (0.1 ms). `pro
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import getitem, itemgetter
+from typing import Any
 
 from quarterdeck.format import printable
 
@@ -20,6 +22,9 @@ _RELEARN_EVERY = 32
 MOST_SERIES = 20_000
 MOST_LINES = 100_000
 LONGEST_LINE = 64 * 1024
+LONGEST_LABEL = 200
+Picker = Callable[[Sequence[Any]], Sequence[Any]]
+_cut: Callable[[Any, slice], Any] = getitem
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,61 +50,94 @@ class Page:
     values: tuple[float, ...]
 
 
+def picker(indices: Sequence[int]) -> Picker:
+    """A function that picks the members at ``indices`` out of a sequence, in C: a tuple out of a tuple."""
+    start = indices[0] if indices else 0
+    if list(indices) == list(range(start, start + len(indices))):
+        return itemgetter(slice(start, start + len(indices)))  # also of one or none, which are no tuple otherwise
+    return itemgetter(*indices)
+
+
+@dataclass(frozen=True, slots=True)
+class _Slots:
+    """Where the wanted samples stood: their lines, how these begin, and the cuts that leave the values."""
+
+    pick: Picker
+    heads: tuple[bytes, ...]
+    cuts: tuple[slice, ...]
+
+    def values(self, lines: list[bytes]) -> tuple[float, ...] | None:
+        """The values there now; ``None`` where another sample, or no plain one, stands in one of the places."""
+        chosen: Sequence[bytes] = self.pick(lines)
+        if not all(map(bytes.startswith, chosen, self.heads)):
+            return None
+        try:
+            return tuple(map(float, map(_cut, chosen, self.cuts)))
+        except ValueError:  # a timestamp behind the value, or no number at all
+            return None
+
+
 class PageReader:
     """Reads one server's pages, one after another."""
 
-    def __init__(self, wanted: Iterable[str]) -> None:
-        """``wanted``: sample names, exactly as on the page."""
+    def __init__(self, wanted: Iterable[str], *, longest_label: int = LONGEST_LABEL) -> None:
+        """``wanted``: sample names, exactly as on the page. Values of labels are cut at ``longest_label`` characters."""
         self._wanted = frozenset(name.encode() for name in wanted)
-        self._slots: list[tuple[int, bytes, int]] = []
+        self._longest_label = longest_label
+        self._slots = _Slots(picker(()), (), ())
         self._lines = -1
         self._reads = 0
         self._layout = Layout()
+        self._known: dict[bytes, Series] = {}
+        """Name and labels as they stand on the last page that was learnt → what they say."""
 
     def read(self, body: bytes) -> Page:
         """The wanted samples of ``body``; lines that are not Prometheus text are passed over."""
-        lines = body.split(b"\n", MOST_LINES)[:MOST_LINES]
+        lines = body.split(b"\n", MOST_LINES)
+        if len(lines) > MOST_LINES:
+            lines.pop()
         self._reads += 1
         if len(lines) == self._lines and self._reads % _RELEARN_EVERY:
-            values = self._read_remembered(lines)
+            values = self._slots.values(lines)
             if values is not None:
-                return Page(self._layout, tuple(values))
+                return Page(self._layout, values)
         return self._learn(lines)
 
-    def _read_remembered(self, lines: list[bytes]) -> list[float] | None:
-        values: list[float] = []
-        append = values.append
-        try:
-            for index, prefix, length in self._slots:
-                line = lines[index]
-                if not line.startswith(prefix):
-                    return None
-                append(float(line[length:]))
-        except ValueError:  # a timestamp behind the value, or no number at all
-            return None
-        return values
-
     def _learn(self, lines: list[bytes]) -> Page:
-        slots: list[tuple[int, bytes, int]] = []
+        indices: list[int] = []
+        heads: list[bytes] = []
         series: list[Series] = []
         values: list[float] = []
-        wanted = self._wanted
         for index, line in enumerate(lines):
-            if line[:1] == b"#" or len(line) > LONGEST_LINE or _name_of(line) not in wanted:
-                continue
-            sample = _parse(line)
+            sample = self._sample(line)
             if sample is None:
                 continue
             if len(series) >= MOST_SERIES:
                 break
             found, value, length = sample
-            slots.append((index, line[:length], length))
+            indices.append(index)
+            heads.append(line[:length])
             series.append(found)
             values.append(value)
         if tuple(series) != self._layout.series:
             self._layout = Layout(tuple(series))
-        self._slots, self._lines = slots, len(lines)
+        self._slots = _Slots(picker(indices), tuple(heads), tuple(slice(len(head), None) for head in heads))
+        self._known = {head[:-1]: found for head, found in zip(heads, series, strict=True) if head[-1:] == b" "}
+        self._lines = len(lines)
         return Page(self._layout, tuple(values))
+
+    def _sample(self, line: bytes) -> tuple[Series, float, int] | None:
+        """A wanted sample as series, value and the length of everything before the value."""
+        if line[:1] == b"#" or len(line) > LONGEST_LINE:
+            return None
+        head, _, value = line.rpartition(b" ")
+        known = self._known.get(head)
+        if known is not None:
+            try:
+                return known, float(value), len(head) + 1
+            except ValueError:
+                pass
+        return _parse(line, self._longest_label) if _name_of(line) in self._wanted else None
 
 
 def _name_of(line: bytes) -> bytes:
@@ -108,14 +146,14 @@ def _name_of(line: bytes) -> bytes:
     return words[0] if words else b""
 
 
-def _parse(line: bytes) -> tuple[Series, float, int] | None:
+def _parse(line: bytes, longest_label: int) -> tuple[Series, float, int] | None:
     """One sample line as series, value and the length of everything before the value; ``None`` where it is malformed."""
     before, brace, _ = line.partition(b"{")
     name = _name_of(line)
     labels: dict[str, str] | None = {}
     if brace:
         end = line.rfind(b"}")  # a value or timestamp never holds a brace, so the last one closes the labels
-        labels = _labels(line[len(before) + 1 : end].decode("utf-8", "replace")) if end > 0 else None
+        labels = _labels(line[len(before) + 1 : end].decode("utf-8", "replace"), longest_label) if end > 0 else None
         head = end + 1
     else:
         head = line.find(name) + len(name)
@@ -134,7 +172,7 @@ def _parse(line: bytes) -> tuple[Series, float, int] | None:
         return None
 
 
-def _labels(source: str) -> dict[str, str] | None:
+def _labels(source: str, longest: int) -> dict[str, str] | None:
     labels: dict[str, str] = {}
     at = 0
     while at < len(source):
@@ -144,6 +182,6 @@ def _labels(source: str) -> dict[str, str] | None:
         value = match[2]
         if "\\" in value:
             value = _ESCAPE.sub(lambda m: _ESCAPES.get(m[1], m[0]), value)
-        labels[match[1]] = printable(value, 200)
+        labels[match[1]] = printable(value, longest)
         at = match.end()
     return labels

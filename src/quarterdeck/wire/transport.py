@@ -108,8 +108,10 @@ class _Body(httpx.AsyncByteStream):
 class StreamTransport(httpx.AsyncBaseTransport):
     """For one server. Keeps one idle connection."""
 
-    def __init__(self, context: ssl.SSLContext) -> None:
+    def __init__(self, context: ssl.SSLContext, socket: str | None = None) -> None:
+        """``socket``: a Unix socket that leads to the server, whatever host and port its URL names."""
         self._context = context
+        self._socket = socket
         self._idle: _Connection | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -151,6 +153,14 @@ class StreamTransport(httpx.AsyncBaseTransport):
         secure = url.scheme == "https"
         port = url.port or (443 if secure else 80)
         host = url.raw_host.decode("ascii")
+        if self._socket is not None:
+            return _Connection(
+                *await asyncio.open_unix_connection(
+                    self._socket,
+                    ssl=self._context if secure else None,
+                    server_hostname=host if secure else None,
+                )
+            )
         reader, writer = await asyncio.open_connection(
             host,
             port,

@@ -1,20 +1,33 @@
-"""One endpoint, in full."""
+"""One endpoint, in full: its page scrolls, its charts stand beside it or in it."""
 
 from __future__ import annotations
 
 from textual.app import ComposeResult
+from textual.containers import Horizontal
 
+from quarterdeck.model.fleet import EndpointView
 from quarterdeck.tui.cells import Moment
 from quarterdeck.tui.commands import bindings
 from quarterdeck.tui.contract import Frame
-from quarterdeck.tui.detail import detail_lines
-from quarterdeck.tui.lines import MUTED, Line, Run
+from quarterdeck.tui.detail.charts import WINDOWS, Look
+from quarterdeck.tui.detail.head import missing_line
+from quarterdeck.tui.detail.page import CHARTS, Sheet, sheet
+from quarterdeck.tui.detail.raw import raw_text
+from quarterdeck.tui.lines import EMPTY_LINE
 from quarterdeck.tui.screens.base import PageScreen
 from quarterdeck.tui.status import Status
 from quarterdeck.tui.widgets.lines_view import LinesBlock
 from quarterdeck.tui.widgets.status_line import StatusLine
 
-HINTS = (("Esc", "back"), ("r", "refresh"), ("↓", "scroll"), ("?", "help"))
+HINTS = (
+    ("Esc", "back"),
+    ("?", "help"),
+    ("Tab", "section"),
+    ("w", "window"),
+    ("← →", "cursor"),
+    ("y", "copy"),
+    ("r", "refresh"),
+)
 
 
 class EndpointScreen(PageScreen):
@@ -22,36 +35,171 @@ class EndpointScreen(PageScreen):
 
     where = "endpoint"
     BINDINGS = bindings("endpoint")
+    DEFAULT_CSS = """
+    EndpointScreen Horizontal { height: 1fr; }
+    EndpointScreen #charts { scrollbar-size-vertical: 0; }
+    """
 
     def __init__(self, endpoint: str) -> None:
         super().__init__()
         self.endpoint = endpoint
+        self._title = LinesBlock(id="title", height=1)
         self._page = LinesBlock(id="page")
+        self._charts = LinesBlock(id="charts")
+        self._charts.display = False
         self._status = StatusLine()
+        self._look = Look()
+        self._sheet: Sheet | None = None
+        self._view: EndpointView | None = None
+        self._moment = Moment(0.0)
 
     def compose(self) -> ComposeResult:
-        """The page and the status line."""
-        yield from (self._page, self._status)
+        """The title, the page with the charts beside it, and the status line."""
+        yield self._title
+        yield Horizontal(self._page, self._charts)
+        yield self._status
 
     @property
     def page(self) -> LinesBlock:
-        """The lines."""
+        """The lines that scroll."""
         return self._page
 
     def draw(self, frame: Frame) -> None:
         """Bring a frame to the page."""
-        view = next((view for view in frame.fleet.endpoints if view.name == self.endpoint), None)
-        if view is None:
-            self._page.show([Line((Run("  This endpoint is no longer watched.", MUTED),))])
+        self._view = next((view for view in frame.fleet.endpoints if view.name == self.endpoint), None)
+        self._moment = Moment(frame.now, frame.unix)
+        if self._view is None:
+            self._sheet = None
+            self._lay_out(0)
+            self._title.show([EMPTY_LINE])
+            self._page.show([missing_line("This endpoint is no longer watched.")])
         else:
-            width = max(1, self.room.width - 1)
-            self._page.show(detail_lines(view, Moment(frame.now, frame.unix), width))
+            room = self.room
+            self._sheet = sheet(self._view, self._moment, self._look, max(1, room.width - 1), max(1, room.height - 2))
+            self._lay_out(self._sheet.text_width + 1 if self._sheet.pane else 0)
+            self._title.show([self._sheet.title])
+            self._page.show(self._sheet.text)
+            self._charts.show(self._sheet.pane)
         app = self.console_app
         started = app.engine is not None
         self._status.show_status(
             Status(frame.fleet, app.interval, paused=app.paused, started=started, notice=app.notice, hints=HINTS)
         )
 
+    def _lay_out(self, text_width: int) -> None:
+        """Give the text so many cells and the charts the rest; 0 = no charts beside it."""
+        beside = text_width > 0
+        if self._charts.display is not beside:
+            self._charts.display = beside
+        width: int | str = text_width if beside else "1fr"
+        if getattr(self, "_text_width", None) != width:
+            self._text_width = width
+            self._page.styles.width = width
+
+    # ---- commands
+
     def do_refresh(self) -> None:
         """Poll this endpoint now."""
         self.console_app.refresh_endpoint(self.endpoint)
+
+    def do_copy(self) -> None:
+        """Put the raw values on the clipboard, by way of the terminal (OSC 52)."""
+        if self._view is None or not (self._view.engines or self._view.origins):
+            self.console_app.say(f"{self.endpoint} has told of no raw values")
+            return
+        text, number = raw_text(self._view, self._moment)
+        self.app.copy_to_clipboard(text)
+        self.console_app.say(f"copied {number} raw values of {self.endpoint} and where they came from")
+
+    def do_window(self) -> None:
+        """The next window of the charts."""
+        if not self._has_charts():
+            return
+        self._look = self._look._replace(window=(self._look.window + 1) % len(WINDOWS))
+        self._bring_charts()
+
+    def do_earlier(self) -> None:
+        """The time cursor one column back."""
+        self._move_cursor(-1)
+
+    def do_later(self) -> None:
+        """The time cursor one column forward."""
+        self._move_cursor(1)
+
+    def do_top(self) -> None:
+        """The first line; where the time cursor stands, the beginning of the window."""
+        if self._look.cursor is None:
+            super().do_top()
+        else:
+            self._move_cursor(-(1 << 20))
+
+    def do_bottom(self) -> None:
+        """The last line; where the time cursor stands, the end of the window."""
+        if self._look.cursor is None:
+            super().do_bottom()
+        else:
+            self._move_cursor(1 << 20)
+
+    def do_back(self) -> None:
+        """Take the time cursor away; without one, go back."""
+        if self._look.cursor is None:
+            super().do_back()
+        else:
+            self._look = self._look._replace(cursor=None)
+            self.console_app.redraw()
+
+    def do_next_section(self) -> None:
+        """The next section to the top of the page."""
+        below = [line for _, line in self._sections() if line > self._offset]
+        self._go_to(below[0] if below and self._offset < self._furthest else 0)
+
+    def do_previous_section(self) -> None:
+        """The section before to the top of the page."""
+        above = [line for _, line in self._sections() if line < self._offset]
+        self._go_to(above[-1] if above else self._furthest)
+
+    # ---- the charts
+
+    def _has_charts(self) -> bool:
+        if self._sheet is not None and self._sheet.charts is not None:
+            return True
+        self.console_app.say("there is nothing to draw a chart of yet")
+        return False
+
+    def _move_cursor(self, by: int) -> None:
+        """Columns to the right; the first time, the cursor appears at the end of the window."""
+        if not self._has_charts() or self._sheet is None or self._sheet.charts is None:
+            return
+        axis, cursor = self._sheet.charts.axis, self._sheet.charts.cursor
+        place = axis.cells - 1 if cursor is None else min(max(0, cursor + by), axis.cells - 1)
+        self._look = self._look._replace(cursor=axis.middle(place))
+        self._bring_charts()
+
+    def _bring_charts(self) -> None:
+        """Draw them, and scroll to them where none of them is in view."""
+        self.console_app.redraw()
+        place = next((line for title, line in self._sections() if title == CHARTS), None)
+        after = next((line for _, line in self._sections() if place is not None and line > place), self._page_length)
+        if place is not None and not (self._offset < after - 2 and place < self._offset + self.page.size.height - 4):
+            self._go_to(place)
+
+    # ---- scrolling
+
+    def _sections(self) -> list[tuple[str, int]]:
+        return self._sheet.sections if self._sheet is not None else []
+
+    @property
+    def _page_length(self) -> int:
+        return len(self._sheet.text) if self._sheet is not None else 0
+
+    @property
+    def _offset(self) -> int:
+        return self.page.scroll_offset.y
+
+    @property
+    def _furthest(self) -> int:
+        """How far the page scrolls."""
+        return max(0, self._page_length - self.page.size.height)
+
+    def _go_to(self, line: int) -> None:
+        self._scroll(line - self._offset)

@@ -86,7 +86,7 @@ class FleetScreen(ConsoleScreen):
         """What follows the selection: the page under the table, and the status line."""
         view = self._table.selected_view
         if self._preview is not None and self._preview.display and view is not None and self._frame is not None:
-            from quarterdeck.tui.detail import detail_lines
+            from quarterdeck.tui.detail.preview import detail_lines
 
             moment = Moment(self._frame.now, self._frame.unix)
             lines = detail_lines(view, moment, max(1, self.room.width - 1))

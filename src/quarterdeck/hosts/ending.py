@@ -1,0 +1,59 @@
+"""Ends an orphaned worker of a model server on this machine: politely, then for good, and never anything else."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import Any, NamedTuple
+
+from quarterdeck.hosts.processes import ProcessTable
+
+GRACE_S = 5.0
+"""So long it may take to end by itself after SIGTERM."""
+_KILLED_S = 2.0
+
+
+class Ending(NamedTuple):
+    """How it went: ``result`` is one of "ended", "killed", "gone", "refused", "denied", "stuck"; ``words`` says it in full."""
+
+    result: str
+    words: str
+
+
+def end_worker(
+    pid: int, started: float | None, *, grace: float = GRACE_S, table: ProcessTable | None = None, psutil: Any = None
+) -> Ending:
+    """SIGTERM to ``pid``, after ``grace`` seconds SIGKILL to it and what it started. Blocking; never raises.
+
+    Nothing is sent unless the process is the one that started at ``started`` (Unix seconds) and is an orphan at this moment.
+    """
+    if psutil is None:
+        import psutil
+    seen = (table or ProcessTable(time.monotonic, psutil)).details([pid]).get(pid)
+    if seen is None:
+        return Ending("gone", f"process {pid} is gone already")
+    if started is None or seen.started != started:
+        return Ending("refused", f"process {pid} is another one than the one that was chosen; nothing was done")
+    if not seen.orphaned:
+        return Ending("refused", f"process {pid} is no orphan: the server it works for lives; nothing was done")
+    try:
+        return _ended(psutil.Process(pid), grace, psutil)
+    except psutil.NoSuchProcess:
+        return Ending("ended", f"process {pid} has ended")
+    except psutil.AccessDenied:
+        return Ending("denied", f"process {pid} belongs to {seen.user or 'somebody else'}: not permitted")
+
+
+def _ended(process: Any, grace: float, psutil: Any) -> Ending:
+    family = [process, *process.children(recursive=True)]
+    process.terminate()  # psutil looks once more whether the pid is still the same process
+    _, alive = psutil.wait_procs(family, timeout=grace)
+    for each in alive:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            each.kill()
+    _, stuck = psutil.wait_procs(alive, timeout=_KILLED_S)
+    if stuck:
+        numbers = ", ".join(str(each.pid) for each in stuck)
+        return Ending("stuck", f"process {numbers} doesn't go, not even by SIGKILL: it hangs in the driver")
+    how = "after SIGTERM" if not alive else f"by SIGKILL: it didn't go in {grace:g} s after SIGTERM"
+    return Ending("killed" if alive else "ended", f"process {process.pid} has ended {how}")

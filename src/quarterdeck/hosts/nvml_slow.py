@@ -1,0 +1,107 @@
+"""What of a GPU is worth asking for only every few seconds: limits, fan, errors, links, instances. Blocking calls."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from quarterdeck.hosts.nvml_ask import Getter, Problem, Questions, call
+from quarterdeck.hosts.nvml_links import NvLinks, Pcie
+from quarterdeck.hosts.nvml_mig import Mig
+from quarterdeck.hosts.nvml_values import all_of, celsius, coder, count, fan, performance_state, watts
+from quarterdeck.model.gpu import Ecc
+
+SLOW_EVERY_S = 15.0
+_SLOWDOWN = 1
+_CORRECTED, _UNCORRECTED = 0, 1
+_SINCE_LOADED = 0
+_PARTS = (2, 7)
+"""Where `nvmlDeviceGetMemoryErrorCounter` looks: device memory, SRAM."""
+
+
+class SlowPart:
+    """Reads the slow values of one GPU and keeps them until the next time."""
+
+    def __init__(self, nvml: Any, handle: Any) -> None:
+        """Asks nothing yet."""
+        self.pcie = Pcie(nvml, handle)
+        self.mig = Mig(nvml, handle)
+        self.values: dict[str, Any] = {}
+        """Fields of `GpuView`."""
+        self._problems: tuple[Problem, ...] = ()
+        self._at = -math.inf
+        self._shape: dict[str, int | None] = {}
+        self._single = _single_values(nvml, handle)
+        self._nvlinks = NvLinks(nvml, handle)
+        self._corrected = _errors(nvml, handle, "corrected errors", _CORRECTED)
+        self._uncorrected = _errors(nvml, handle, "uncorrected errors", _UNCORRECTED)
+        self._remapped = Getter("remapped rows", _rows, call(nvml, "nvmlDeviceGetRemappedRows", handle))
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is missing."""
+        return self._problems + self.pcie.problems
+
+    def due(self, now: float) -> bool:
+        """Whether it is time to ask."""
+        return now - self._at >= SLOW_EVERY_S
+
+    def refresh(self, now: float) -> None:
+        """Ask for everything but what takes long. Raises Gone."""
+        self._at = now
+        questions = Questions(now)
+        self.values = {field: questions.ask(getter) for field, getter in self._single.items()}
+        self._shape = self.pcie.read(questions)
+        self.values["pcie"] = self.pcie.link(self._shape)
+        self.values["nvlinks"] = self._nvlinks.read(questions)
+        self.values["ecc"] = self._ecc(questions)
+        self.mig.find(questions)
+        self._problems = tuple(questions.problems)
+
+    def measure(self, now: float, go_on: Callable[[], bool]) -> None:
+        """What runs over PCIe; blocks 20 ms for each direction. Raises Gone."""
+        self.pcie.measure(now, go_on)
+        self.values["pcie"] = self.pcie.link(self._shape)
+
+    def _ecc(self, questions: Questions) -> Ecc | None:
+        corrected, uncorrected = questions.ask(self._corrected), questions.ask(self._uncorrected)
+        rows = questions.ask(self._remapped)
+        if rows is not None:
+            return Ecc(corrected, uncorrected, rows[0] + rows[1], bool(rows[2]), bool(rows[3]))
+        return Ecc(corrected, uncorrected) if corrected is not None or uncorrected is not None else None
+
+
+def _single_values(nvml: Any, handle: Any) -> dict[str, Getter[Any]]:
+    """Field of `GpuView` → how to ask for it."""
+    return {
+        "power_limit_w": Getter(
+            "power limit",
+            watts,
+            call(nvml, "nvmlDeviceGetEnforcedPowerLimit", handle),
+            call(nvml, "nvmlDeviceGetPowerManagementLimit", handle),
+        ),
+        "slowdown_c": Getter(
+            "slowdown temperature", celsius, call(nvml, "nvmlDeviceGetTemperatureThreshold", handle, _SLOWDOWN)
+        ),
+        "fan": Getter("fan", fan, call(nvml, "nvmlDeviceGetFanSpeed", handle)),
+        "performance_state": Getter(
+            "performance state", performance_state, call(nvml, "nvmlDeviceGetPerformanceState", handle)
+        ),
+        "encoder": Getter("encoder", coder, call(nvml, "nvmlDeviceGetEncoderUtilization", handle)),
+        "decoder": Getter("decoder", coder, call(nvml, "nvmlDeviceGetDecoderUtilization", handle)),
+    }
+
+
+def _errors(nvml: Any, handle: Any, what: str, kind: int) -> Getter[int]:
+    """Memory errors since the driver was loaded."""
+
+    def by_part() -> int:
+        return sum(nvml.nvmlDeviceGetMemoryErrorCounter(handle, kind, _SINCE_LOADED, part) for part in _PARTS)
+
+    return Getter(what, count, call(nvml, "nvmlDeviceGetTotalEccErrors", handle, kind, _SINCE_LOADED), by_part)
+
+
+def _rows(value: object) -> tuple[int, ...] | None:
+    """Rows remapped for corrected and for uncorrected errors, whether more wait for a reset, whether that failed."""
+    return all_of(count, value, 4)

@@ -1,0 +1,155 @@
+"""The GPUs of the GPU view: rows or cards, one of them selected."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.message import Message
+
+from quarterdeck.tui.gpus import ORDERS, Entry, Key, Order, Scene, entries
+from quarterdeck.tui.gpus_list import listing
+from quarterdeck.tui.gpus_listing import Listing, Shown, Spot
+from quarterdeck.tui.lines import EMPTY_LINE, MUTED, STRONG, Line, Run, wrap
+from quarterdeck.tui.widgets.lines_view import LinesView
+
+
+class GpuTable(LinesView):
+    """What was selected stays selected wherever it moves."""
+
+    class Opened(Message):
+        """A GPU was double-clicked."""
+
+    class Selected(Message):
+        """Another one was selected with the mouse."""
+
+    def __init__(self) -> None:
+        super().__init__(id="gpus")
+        self.order: Order = ORDERS[0]
+        self.needle = ""
+        self.entries: list[Entry] = []
+        self.selected: Key | None = None
+        self._scene: Scene | None = None
+        self._listing = Listing([], [], cards=False)
+        self._room = 0
+
+    @property
+    def entry(self) -> Entry | None:
+        """The selected GPU."""
+        return next((entry for entry in self.entries if entry.key == self.selected), None)
+
+    @property
+    def length(self) -> int:
+        """Lines of all GPUs."""
+        return len(self._listing.lines)
+
+    def show(self, scene: Scene, room: int) -> None:
+        """Show a scene; ``room`` is the most lines that cards may take."""
+        self._scene, self._room = scene, room
+        self.entries = entries(scene.fleet, self.order, self.needle)
+        if self.entries and self.entry is None:
+            place = min(self._place, len(self.entries) - 1)
+            self.selected = self.entries[place].key
+        self._list()
+
+    def change(self, *, order: Order | None = None, needle: str | None = None) -> None:
+        """Sort or filter otherwise."""
+        self.order = order or self.order
+        self.needle = self.needle if needle is None else needle
+
+    @property
+    def _place(self) -> int:
+        return next((place for place, spot in enumerate(self._listing.spots) if spot.key == self.selected), 0)
+
+    def _list(self) -> None:
+        if self._scene is None:
+            return
+        fleet, letters, moment = self._scene
+        filtered = bool(self.needle.strip())
+        shown = Shown(self.entries, fleet.hosts, letters, self.order, self.selected, moment.now, filtered)
+        self._listing = listing(shown, max(1, self.full_width - 1), self._room)
+        if not self._listing.lines:
+            self._listing = Listing(empty_lines(filtered, bool(fleet.hosts), self.full_width), [], cards=False)
+        self.set_length(len(self._listing.lines))
+        self.update_lines()
+
+    # ---- moving
+
+    def move(self, rows: int, columns: int = 0) -> None:
+        """Select the GPU so many rows below or columns to the right."""
+        spots = self._listing.spots
+        if not spots:
+            return
+        here = spots[self._place]
+        if columns:
+            self._select(spots[max(0, min(len(spots) - 1, self._place + columns))])
+            return
+        row = max(0, min(spots[-1].row, here.row + rows))
+        beside = [spot for spot in spots if spot.row == row]
+        self._select(min(beside, key=lambda spot: abs(spot.column - here.column)))
+
+    def page(self, pages: int) -> None:
+        """Move by windows."""
+        height = self._listing.spots[0].height + 1 if self._listing.cards else 1
+        self.move(pages * max(1, (self.size.height - 1) // height))
+
+    def to_end(self, *, last: bool) -> None:
+        """Select the first or the last."""
+        if self._listing.spots:
+            self._select(self._listing.spots[-1 if last else 0])
+
+    def _select(self, spot: Spot) -> None:
+        self.selected = spot.key
+        self._list()
+        self._keep_in_view()
+
+    def _keep_in_view(self) -> None:
+        """Scroll where the selected one isn't in view; its machine's title comes with the first."""
+        spots = self._listing.spots
+        if not spots:
+            return
+        spot = spots[self._place]
+        first = 0 if spot is spots[0] else spot.line
+        top, window = self.scroll_offset.y, self.size.height
+        if window and not (top <= first and spot.line + spot.height <= top + window):
+            wanted = first - window // 2 if first < top else spot.line + spot.height - window + window // 2
+            furthest = max(0, len(self._listing.lines) - window)
+            self.scroll_to(y=min(max(0, wanted), furthest), animate=False, immediate=True)
+
+    # ---- drawing
+
+    def line_at(self, y: int) -> Line:
+        """A line of the listing."""
+        place = y + self.scroll_offset.y
+        return self._listing.lines[place] if place < len(self._listing.lines) else EMPTY_LINE
+
+    def resized(self) -> None:
+        """Another width has room for other things."""
+        self._list()
+        self._keep_in_view()
+
+    # ---- mouse
+
+    def on_click(self, event: events.Click) -> None:
+        """Select; a double click opens."""
+        line = event.y + self.scroll_offset.y
+        here = [spot for spot in self._listing.spots if spot.line <= line < spot.line + spot.height]
+        if here:
+            width = max(1, self.full_width // max(spot.column + 1 for spot in self._listing.spots))
+            self._select(min(here, key=lambda spot: abs(spot.column - event.x // width)))
+            self.post_message(self.Opened() if event.chain == 2 else self.Selected())
+
+
+def empty_lines(filtered: bool, hosts: bool, width: int) -> list[Line]:
+    """What a view without GPUs says."""
+    if filtered:
+        texts = ["", "no GPU matches the filter", "Esc clears it"]
+    elif hosts:
+        texts = ["", "no GPU on any machine that is watched"]
+    else:
+        texts = [
+            "",
+            "no machine is watched",
+            'A [[host]] in the fleet file names one: gpus = "local" reads this machine, gpus = "http://HOST:9400/metrics" '
+            'an exporter, gpus = "ssh" a machine with nothing installed.',
+        ]
+    parts = [(part, place) for place, text in enumerate(texts) for part in (wrap(text, max(8, width - 4)) or [""])]
+    return [Line((Run(f"  {part}", STRONG if place == 1 else MUTED),)) for part, place in parts]
