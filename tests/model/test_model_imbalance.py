@@ -17,13 +17,14 @@ from quarterdeck.model.imbalance import ENTER_S, LEAVE_S, Held, Member, held, od
         ([Member("0", ttft_s=0.4), Member("1", ttft_s=0.01), Member("2", ttft_s=0.4)], {}),
         ([Member("0", running=20), Member("1", running=0), Member("2", running=19)], {("1", "running"): "0 running, the others 19"}),
         ([Member("0", running=20), Member("1", running=2)], {("0", "running"): "20 running, the others 2"}),
+        ([Member("0", running=6), Member("1", running=2), Member("2", running=2)], {}),
         ([Member("0", running=3), Member("1", running=0), Member("2", running=0)], {}),
         ([Member("0", kv_used=0.9), Member("1", kv_used=0.3), Member("2", kv_used=0.35)], {("0", "kv_used"): "KV cache 90%, the others 35%"}),
         ([Member("0", running=20), Member("1"), Member("2")], {}),
         ([Member("0", running=20)], {}),
         ([], {}),
     ],
-    ids=["slow", "late", "a faster one is no trouble", "starved", "of two the fuller", "too little to tell", "fuller",
+    ids=["slow", "late", "a faster one is no trouble", "starved", "of two the fuller", "by chance", "too little to tell", "fuller",
          "unknown", "alone", "none"],
 )  # fmt: skip
 def test_the_odd_one_is_named(members: list[Member], expected: dict[tuple[str, str], str]) -> None:

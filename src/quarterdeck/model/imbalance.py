@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -12,6 +13,9 @@ ENTER_S = 10.0
 """What is odd is told when it was so for this long …"""
 LEAVE_S = 10.0
 """… and no longer told when it wasn't for this long."""
+
+CHANCE = 3.0
+"""Requests that come at random differ between equal replicas by the square root of their number; so many times that is no chance."""
 
 Key = tuple[str, str]
 """Name of the replica, and in what it is odd."""
@@ -68,7 +72,8 @@ def odd_ones(members: Sequence[Member]) -> dict[Key, str]:
 
 
 def _is_odd(value: float, usual: float, measure: _Measure, *, low_too: bool) -> bool:
-    if abs(value - usual) < measure.least:
+    chance = CHANCE * math.sqrt(usual) if measure.field == "running" else 0.0
+    if abs(value - usual) < max(measure.least, chance):
         return False
     return value > usual * measure.ratio or (measure.low_too and low_too and value * measure.ratio < usual)
 
