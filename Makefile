@@ -17,5 +17,6 @@ real:  ## tests against real model servers; installs them first (minutes, 4 GB)
 
 bench:  ## what it costs, beside what it is measured by
 	uv run python benchmarks/metrics_page.py
+	uv run python benchmarks/nvml.py
 	uv run python benchmarks/startup.py
 	uv run python benchmarks/fleet.py

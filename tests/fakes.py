@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,7 @@ from quarterdeck.model.history import History
 from quarterdeck.model.host import HostView
 from quarterdeck.model.latency import Window
 from quarterdeck.model.models import ModelReading, ModelState
+from quarterdeck.model.own import OwnRequest
 
 GIB = 2**30
 
@@ -51,6 +53,8 @@ class FakeEngine:
     paused: bool = False
     interval: float = 2.0
     calls: list[tuple[str, Any]] = field(default_factory=list)
+    probed: asyncio.Future[tuple[ModelReading, OwnRequest]] | None = None
+    """What the timed request comes to; it goes on until the test sets it."""
 
     async def start(self) -> None:
         self.calls.append(("start", None))
@@ -74,6 +78,11 @@ class FakeEngine:
     def set_interval(self, seconds: float) -> None:
         self.interval = seconds
         self.calls.append(("set_interval", seconds))
+
+    async def probe(self, name: str) -> tuple[ModelReading, OwnRequest]:
+        self.calls.append(("probe", name))
+        self.probed = asyncio.get_running_loop().create_future()
+        return await self.probed
 
     def asked(self, call: str) -> list[Any]:
         """The arguments of every call of that name."""

@@ -49,7 +49,8 @@ def test_version_imports_next_to_nothing(environment: dict[str, str], tmp_path: 
 def test_check_imports_only_what_polling_needs(environment: dict[str, str], tmp_path: Path, ollama: str) -> None:
     loaded = imported(environment, tmp_path, "check", "--url", ollama)
     assert "httpx" in loaded
-    assert not loaded & {"textual", "rich", "ollama", "pynvml", "pydantic", "psutil", "click", "httpcore", "anyio"}
+    # psutil is not among them: where an Ollama runs on the machine, its processes tell what it doesn't.
+    assert not loaded & {"textual", "rich", "ollama", "pynvml", "pydantic", "click", "httpcore", "anyio"}
 
 
 def test_check_exit_codes(quarterdeck: Quarterdeck, ollama: str) -> None:

@@ -43,8 +43,8 @@ def test_a_tunnels_end_is_another_machine() -> None:
     box, second = loaded.config.hosts
     assert (box.gpus, box.ssh, second.gpus, second.ssh) == ("ssh", "me@gpu-1", "ssh", None)
     a, b, c = loaded.config.endpoints
-    assert (a.via, a.host, a.boundary) == ("ssh:the box", "the box", Boundary.VPC)
-    assert (b.via, b.host, b.boundary) == ("ssh:elsewhere", None, Boundary.LOCAL)
+    assert (a.via, a.host, a.boundary) == ("ssh:me@gpu-1", "the box", Boundary.VPC)
+    assert (b.via, b.host, b.boundary) == ("ssh:elsewhere", "elsewhere", Boundary.LOCAL)
     assert (c.via, c.host, c.boundary) == ("ssh:gpu-2", "the box", Boundary.EXTERNAL)
 
 

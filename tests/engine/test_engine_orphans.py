@@ -46,7 +46,8 @@ async def test_an_orphan_is_ended_and_written_down(tmp_path: Path) -> None:
     words = await end_orphan(ORPHAN, here(ORPHAN), read_only=False, audit=audit, wall=lambda: 1_795_370_400.0, end=end)
     assert words == "process 4711 has ended"
     assert calls == [(4711, 1000.0)]
-    record = json.loads(audit.read_text())
+    begun, record = map(json.loads, audit.read_text().splitlines())
+    assert (begun["action"], begun["pid"], begun["result"]) == ("end-orphan", 4711, "begun")
     assert record["time"] == "2026-11-22T18:00:00+00:00"
     assert record["user"]
     assert (record["action"], record["host"], record["pid"]) == ("end-orphan", "here", 4711)
@@ -55,7 +56,7 @@ async def test_an_orphan_is_ended_and_written_down(tmp_path: Path) -> None:
     assert record["result"] == "ended"
     assert audit.stat().st_mode & 0o777 == 0o600
     await end_orphan(ORPHAN, here(ORPHAN), read_only=False, audit=audit, end=end)
-    assert len(audit.read_text().splitlines()) == 2
+    assert len(audit.read_text().splitlines()) == 4
 
 
 async def test_what_must_not_be_ended_is_refused(tmp_path: Path) -> None:
@@ -72,6 +73,27 @@ async def test_what_must_not_be_ended_is_refused(tmp_path: Path) -> None:
     assert refusal(ORPHAN, here(ORPHAN), read_only=False) == ""
 
 
+async def test_what_was_begun_is_written_down_before_it_is_done(tmp_path: Path) -> None:
+    """Who quits within the grace period has sent a SIGTERM all the same."""
+    audit = tmp_path / "audit.jsonl"
+
+    def end(pid: int, started: float | None) -> Ending:
+        assert json.loads(audit.read_text())["result"] == "begun"
+        raise OSError("nobody expects this")
+
+    words = await end_orphan(ORPHAN, here(ORPHAN), read_only=False, audit=audit, end=end)
+    assert words == "process 4711 could not be ended (OSError)"
+    assert [json.loads(line)["result"] for line in audit.read_text().splitlines()] == ["begun", "failed"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+async def test_on_a_full_disk_nothing_is_done() -> None:
+    calls, end = spy()
+    words = await end_orphan(ORPHAN, here(ORPHAN), read_only=False, audit=Path("/dev/full"), end=end)
+    assert words.startswith("nothing was done")
+    assert calls == []
+
+
 async def test_without_an_audit_nothing_is_done(tmp_path: Path) -> None:
     calls, end = spy()
     (tmp_path / "file").write_text("")
@@ -83,6 +105,11 @@ async def test_without_an_audit_nothing_is_done(tmp_path: Path) -> None:
 # ---- real processes
 
 SERVER = "import subprocess, sys; print(subprocess.Popen(sys.argv[2:], executable=sys.argv[1]).pid, flush=True); sys.stdin.read()"
+TWO_WORKERS = (
+    "import signal, subprocess; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+    "print(*(subprocess.Popen([f'VLLM::Worker_TP{n}', '1000'], executable='/bin/sleep').pid for n in range(2)), flush=True); "
+    "signal.pause()"
+)
 STUBBORN = (
     "import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); signal.pause()"
 )
@@ -90,10 +117,17 @@ STUBBORN = (
 
 def child_of_a_server(program: str, *argv: str) -> tuple[subprocess.Popen[bytes], int]:
     server = subprocess.Popen(
-        ["vllm", "-c", SERVER, program, *argv], executable=sys.executable, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ["vllm", "-c", SERVER, program, *argv],
+        executable=sys.executable,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,  # so that all of it can be ended
     )
     assert server.stdout is not None
-    return server, int(server.stdout.readline())
+    pid = int(server.stdout.readline())
+    while not psutil.Process(pid).cmdline():  # the kernel sets it a moment after exec began
+        os.sched_yield()
+    return server, pid
 
 
 @pytest.fixture
@@ -105,11 +139,13 @@ def grow() -> Iterator[Callable[..., tuple[subprocess.Popen[bytes], int]]]:
         return grown[-1]
 
     yield start
-    for server, pid in grown:
+    for server, _ in grown:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-        server.kill()
-        server.communicate()
+            os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+        for pipe in (server.stdin, server.stdout):  # not `communicate`: a grandchild may hold the other end
+            if pipe is not None:
+                pipe.close()
 
 
 Grow = Callable[..., tuple[subprocess.Popen[bytes], int]]
@@ -138,6 +174,21 @@ def test_a_real_orphan_that_ignores_sigterm_is_killed(grow: Grow) -> None:
     ending = end_worker(pid, started, grace=0.05)
     assert ending.result == "killed", ending.words
     assert "SIGKILL" in ending.words
+
+
+def test_the_workers_of_the_same_server_end_together(grow: Grow) -> None:
+    """One is chosen, on one GPU; its siblings hold the other GPUs and are of no use without it."""
+    server, core = grow(sys.executable, "VLLM::EngineCore", "-c", TWO_WORKERS)
+    assert server.stdout is not None
+    workers = [int(pid) for pid in server.stdout.readline().split()]
+    while not all(psutil.Process(pid).cmdline() for pid in workers):
+        os.sched_yield()
+    server.kill()
+    server.wait()
+    ending = end_worker(workers[1], psutil.Process(workers[1]).create_time(), grace=0.05)
+    assert ending.result == "killed", ending.words
+    assert "2 more" in ending.words
+    assert not any(psutil.pid_exists(pid) for pid in (core, *workers))
 
 
 def test_a_process_that_is_no_worker_is_never_ended(grow: Grow) -> None:

@@ -51,6 +51,19 @@ def test_what_is_found_well_is_no_news() -> None:
     assert row(made, 10.0).events == ()
 
 
+def test_stale_and_then_down_are_two_events_at_two_times() -> None:
+    made = store()
+    made.apply("a", answer(10.0))
+    taken(made, 10.0)
+    for at in (14.0, 18.0, 22.0):
+        made.apply("a", Reading(at, Outcome.TIMEOUT, "no answer in 2 s"))
+        taken(made, at)
+    made.apply("a", refused(30.0))
+    view = row(made, 30.0)
+    assert (view.state, view.since) == (State.DOWN, 10.0)
+    assert [(event.at, event.word) for event in view.events] == [(10.0, "STALE"), (30.0, "DOWN")]
+
+
 def test_changes_of_state_are_events_dated_by_their_beginning() -> None:
     made = store()
     made.apply("a", answer(10.0))
@@ -185,7 +198,9 @@ def test_gpus_have_histories_by_uuid_of_which_no_exporter_can_have_too_many() ->
     made.apply_host("box", HostReading(10.0, "nvml", gpus=(GpuView(0, "GPU-a", utilization=0.5, power_w=300.0),)))
     made.apply_host("box", HostReading(12.0, "nvml", gpus=(GpuView(1, "GPU-a", utilization=0.7, lost=True),)))
     history = taken(made, 12.0).hosts[0].histories["GPU-a"]
-    assert history.samples("utilization") == [(10.0, 0.5), (12.0, None)]
+    made.apply_host("box", HostReading(13.0, "nvml", gpus=(GpuView(0, "GPU-a", utilization=0.7, at=12.0),)))
+    assert history.samples("utilization") == [(10.0, 0.5), (12.0, None), (13.0, None)]
+    assert taken(made, 13.0).hosts[0].gpu_history == (0.5, None, None)
     for poll in range(MOST_GPUS * 2):
         made.apply_host("box", HostReading(14.0 + poll, "http://x", gpus=(GpuView(0, f"GPU-{poll}"),)))
     assert len(taken(made, 1e4).hosts[0].histories) <= MOST_GPUS

@@ -31,12 +31,6 @@ def clock() -> HeldClock:
     return HeldClock()
 
 
-@pytest.fixture(scope="session")
-def new_nvml() -> Callable[[], FakeNvml]:
-    """Makes healthy drivers with two GPUs."""
-    return FakeNvml
-
-
 @pytest.fixture
 def nvml() -> FakeNvml:
     """A healthy driver with two GPUs."""

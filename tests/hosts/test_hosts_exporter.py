@@ -113,3 +113,18 @@ async def test_an_unusable_url_is_a_reading(url: str, clock: Any) -> None:
     assert reading.reason
     assert reading.reason.isprintable()
     await host.close()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'DCGM_FI_DEV_GPU_UTIL{gpu="%d",UUID="GPU-%d"} 5',
+        'nvidia_smi_utilization_gpu_ratio{uuid="GPU-%d",index="%d"} 0.05',
+        'all_smi_gpu_utilization{index="%d",uuid="GPU-%d"} 5',
+    ],
+)
+def test_an_exporter_that_invents_gpus_does_not_fill_the_memory(line: str, clock: Any) -> None:
+    host = ExporterHost(HostSpec("gpu-1", gpus="http://127.0.0.1:1"), clock)
+    reading = host.reading("\n".join(line % (n, n) for n in range(2000)).encode())
+    assert len(reading.gpus) == 256
+    assert "more than 256 GPUs" in reading.reason

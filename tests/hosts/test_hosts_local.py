@@ -215,7 +215,8 @@ async def test_every_problem_is_in_the_reason(nvml: Any, clock: Any) -> None:
     nvml.gpus = 0
     system = System(FakePsutil(PermissionError()))
     reading = await local(nvml, clock, system=system, disk=Disk(clock, {}, no_disk)).read()
-    assert reading.reason == "driver loaded, no GPU; CPU: not permitted on this machine; disk: Stale file handle"
+    assert reading.reason == "driver loaded, no GPU; CPU: not permitted on this machine"
+    assert reading.notes == ("disk: Stale file handle",)
 
 
 def no_disk(_: Path) -> tuple[int, int, int]:

@@ -8,10 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from fake_nvml import ANSWERS, FakeNvml
 from quarterdeck.hosts.nvml_session import GpuTable, NvmlSession
 from quarterdeck.model.gpu import Ecc, GpuProcess, GpuView
 
@@ -178,71 +175,6 @@ def test_hostile_names_are_cleaned(nvml: Any, clock: Any, name: object, shown: s
 def test_endless_names_are_cut(nvml: Any, clock: Any) -> None:
     nvml.spoil["nvmlDeviceGetName"] = "x" * 10**6
     assert len(NvmlSession(clock, nvml).read().gpus[0].name or "") == 80
-
-
-def _structure(a: object, b: object) -> SimpleNamespace:
-    """All of NVML's in one."""
-    value = SimpleNamespace(uiVal=b, ullVal=a, dVal=b)
-    return SimpleNamespace(
-        gpu=a, memory=b, used=a, total=b, reserved=a, pid=a, usedGpuMemory=b, nvmlReturn=a, valueType=b, value=value
-    )
-
-
-_anything = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(min_value=-(2**70), max_value=2**70)
-    | st.floats()
-    | st.text(max_size=20)
-    | st.binary(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.builds(_structure, inner, inner),
-    max_leaves=8,
-)
-
-
-def checked(view: GpuView) -> None:
-    """Everything a screen may rely on."""
-    for share in (view.utilization, view.memory_utilization, view.fan, view.encoder, view.decoder):
-        assert share is None or 0 <= share <= 1
-    for number, most in (
-        (view.power_w, 1e5),
-        (view.power_limit_w, 1e5),
-        (view.sm_mhz, 1e5),
-        (view.memory_max_mhz, 1e5),
-        (view.performance_state, 15),
-        (view.temperature_c, 300),
-        (view.memory_temperature_c, 300),
-        (view.slowdown_c, 300),
-    ):
-        assert number is None or -100 <= number <= most
-    if view.memory_used_bytes is not None and not view.unified:
-        assert 0 <= view.memory_used_bytes + (view.memory_reserved_bytes or 0) <= (view.memory_total_bytes or 0)
-    for process in view.processes or ():
-        assert process.pid >= 0
-        assert process.memory_bytes is None or process.memory_bytes >= 0
-    for link in view.nvlinks or ():
-        assert link.active in (True, False, None)
-        assert link.errors is None or link.errors >= 0
-    for text in (view.name or "x", view.uuid or "x", *view.problems, *(view.throttle or ())):
-        assert text.isprintable()
-
-
-FUNCTIONS = sorted(
-    name for name in ANSWERS if name.startswith("nvmlDevice") and name[10:] not in ("GetCount", "GetHandleByIndex")
-)
-
-
-@given(st.dictionaries(st.sampled_from(FUNCTIONS), _anything))
-def test_whatever_a_driver_answers_is_a_reading(answers: dict[str, object]) -> None:
-    driver = FakeNvml()
-    driver.spoil = {name: (lambda value=value: value) for name, value in answers.items()}
-    session = NvmlSession(lambda: 0.0, driver)
-    for table in (session.read(), session.read()):
-        assert len(table.gpus) == 2
-        for view in table.gpus:
-            checked(view)
-            told = " ".join(view.problems)
-            assert all(what in told for name, (what, _) in GETTERS.items() if getattr(view, name) is None)
 
 
 def test_missing_values_are_told_by_reason(nvml: Any, clock: Any) -> None:

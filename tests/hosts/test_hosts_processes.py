@@ -21,6 +21,7 @@ import pytest
 
 from fakes import endpoint_view, model
 from quarterdeck.config.fleet import HostSpec
+from quarterdeck.hosts.exporter import ExporterHost
 from quarterdeck.hosts.local import LocalHost
 from quarterdeck.hosts.nvml import NvmlThread
 from quarterdeck.hosts.ollama_store import names_of
@@ -52,6 +53,9 @@ class Tree:
         )
         assert self.process.stdout is not None
         self.port, *self.children = map(int, self.process.stdout.readline().split())
+        for pid in self.children:  # the kernel sets the command line a moment after exec began
+            while not psutil.Process(pid).cmdline():
+                os.sched_yield()
 
     def kill_server(self) -> None:
         self.process.kill()
@@ -62,7 +66,10 @@ class Tree:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):  # not `communicate`: a grandchild may hold the other end
+            if pipe is not None:
+                pipe.close()
 
 
 def titled(title: str) -> list[str]:
@@ -108,7 +115,7 @@ def test_a_worker_is_an_orphan_once_its_server_is_dead(tree: Callable[..., Tree]
     grown.kill_server()
     found = table.details([pid])[pid]
     assert found.orphaned
-    assert found.ports == ()
+    assert found.ports is None
     assert found.engine == "vllm"
 
 
@@ -121,6 +128,8 @@ def test_an_orphan_is_known_without_having_been_seen_before(tree: Callable[..., 
 def test_a_child_of_a_living_program_is_no_orphan_though_nothing_listens(table: ProcessTable) -> None:
     with subprocess.Popen(["VLLM::EngineCore", "1000"], executable="/bin/sleep") as child:
         try:
+            while not psutil.Process(child.pid).cmdline():
+                os.sched_yield()
             found = table.details([child.pid])[child.pid]
             assert found.engine == "vllm"
             assert not found.orphaned
@@ -220,7 +229,7 @@ def test_what_cannot_be_seen_is_taken_from_the_command_line(clock: Any, tmp_path
     fake, table = hand_made(clock, VLLM, tmp_path)
     fake.denied = True
     found = table.details([102])[102]
-    assert found.ports == (8001,)
+    assert (found.ports, found.told_port) == (None, 8001)
     assert found.serves == ("Qwen/Qwen3-32B",)
     assert found.name == "VLLM::Worker_TP0"
 
@@ -248,16 +257,50 @@ def test_a_command_line_in_a_container_tells_no_port_of_this_machine(clock: Any,
     (tmp_path / "100").mkdir()
     (tmp_path / "100" / "cgroup").write_text(f"0::/system.slice/docker-{'0a' * 32}.scope\n")
     _, table = hand_made(clock, VLLM, tmp_path)
-    assert table.details([101])[101].ports == ()
+    found = table.details([101])[101]
+    assert (found.ports, found.told_port) == (None, None)
+
+
+def test_a_program_that_listens_nowhere_is_known_to(clock: Any, tmp_path: Path) -> None:
+    batch = {1: (0, ["/sbin/init"]), 9: (1, ["python3", "batch.py"]), 10: (9, ["VLLM::EngineCore"])}
+    _, table = hand_made(clock, batch, tmp_path)
+    assert table.details([10])[10].ports == ()
 
 
 def test_process_1_that_is_the_server_itself_is_no_reaper(clock: Any, tmp_path: Path) -> None:
     processes = {1: (0, SERVE), 7: (1, ["VLLM::EngineCore"])}
     _, table = hand_made(clock, processes, tmp_path)
     assert not table.details([7])[7].orphaned
-    processes[1] = (0, ["/app/entry.sh"])
+    processes[1] = (0, ["/bin/sh", "/app/entry.sh"])
     _, table = hand_made(clock, processes, tmp_path)
     assert table.details([7])[7].orphaned
+
+
+@pytest.mark.parametrize("program", ["trainer: rank 0", "/app/serve.bin", "./tritonserver"])
+def test_process_1_that_may_have_a_model_server_inside_is_no_reaper(program: str, clock: Any, tmp_path: Path) -> None:
+    processes = {1: (0, [program]), 7: (1, ["VLLM::EngineCore"])}
+    _, table = hand_made(clock, processes, tmp_path)
+    assert not table.details([7])[7].orphaned
+    (tmp_path / "2").mkdir()
+    (tmp_path / "2" / "comm").write_text("kthreadd\n")
+    _, table = hand_made(clock, processes, tmp_path)
+    assert table.details([7])[7].orphaned, "the machine's own process 1, whatever that is"
+
+
+def test_routers_and_servers_with_a_title_are_nobodys_workers(clock: Any, tmp_path: Path) -> None:
+    """As `python -m sglang_router.launch_server` names its processes, started by systemd."""
+    processes = {
+        1: (0, ["/sbin/init"]),
+        10: (1, ["sglang::router"]),
+        11: (10, ["sglang::server"]),
+        12: (11, ["sglang::scheduler_TP0"]),
+    }
+    fake, table = hand_made(clock, processes, tmp_path)
+    found = table.details([12, 11, 10])
+    assert [found[pid].orphaned for pid in (12, 11, 10)] == [False] * 3
+    del fake.processes[11]
+    fake.processes[12] = (1, ["sglang::scheduler_TP0"])
+    assert table.details([12])[12].orphaned
 
 
 def test_the_first_process_of_a_container_takes_orphans_in(clock: Any, tmp_path: Path) -> None:
@@ -302,6 +345,18 @@ def test_a_python_process_that_titles_itself_later_is_noticed(clock: Any, tmp_pa
     assert "spawn_main" in (before.name or "")
     fake.processes[101] = (100, ["VLLM::EngineCore"])
     assert table.details([101])[101].name == "VLLM::EngineCore"
+
+
+def test_who_stands_above_many_is_looked_at_once(clock: Any, tmp_path: Path) -> None:
+    processes = {**VLLM, **{number: (101, ["VLLM::Worker"]) for number in range(200, 300)}}
+    fake, table = hand_made(clock, processes, tmp_path)
+    asked: list[int] = []
+    real = fake.Process
+    fake.Process = lambda pid: asked.append(pid) or real(pid)  # type: ignore[func-returns-value, method-assign]
+
+    fake.listening[100] = [8000]
+    assert len(table.details(range(200, 300))) == 100
+    assert asked.count(101) == 1
 
 
 def test_what_is_not_there_is_left_out(table: ProcessTable) -> None:
@@ -393,7 +448,7 @@ async def test_no_process_no_look(clock: Any) -> None:
 def test_this_process_listens(clock: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         ports = ProcessTable(clock).details([os.getpid()])[os.getpid()].ports
-        assert listening.getsockname()[1] in ports
+        assert listening.getsockname()[1] in (ports or ())
 
 
 # ---- from the driver to the model
@@ -438,3 +493,18 @@ async def test_memory_lands_on_the_right_model_and_an_orphan_is_named(
     assert before[ollama.children[0]] == (Holder.MODEL, "lab", "gemma3:27b")
     assert after[core] == after[worker] == (Holder.ORPHAN, None, None)
     assert after[ollama.children[0]] == before[ollama.children[0]]
+
+
+def test_processes_may_come_from_another_exporter_on_the_same_page(clock: Any) -> None:
+    page = """
+DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-5e1f",modelName="NVIDIA L40S"} 50
+DCGM_FI_DEV_FB_USED{gpu="0",UUID="GPU-5e1f",modelName="NVIDIA L40S"} 1000
+DCGM_FI_DEV_GPU_UTIL{gpu="1",UUID="GPU-aaaa",modelName="NVIDIA L40S"} 0
+nvidia_smi_gpu_info{uuid="GPU-5e1f",name="NVIDIA L40S",index="0"} 1
+nvidia_smi_compute_app_used_memory_bytes{uuid="GPU-5e1f",pid="7",process_name="VLLM::EngineCore"} 1048576
+"""
+    reading = ExporterHost(HostSpec("far", "http://127.0.0.1:1/metrics"), clock).reading(page.encode())
+    first, second = reading.gpus
+    assert (first.utilization, first.memory_used_bytes) == (0.5, 1000 * 2**20)
+    assert [(p.pid, p.memory_bytes, p.name) for p in first.processes or ()] == [(7, 2**20, "VLLM::EngineCore")]
+    assert second.processes is None

@@ -187,18 +187,28 @@ VLLM = {
 def test_a_worker_is_known_by_its_server() -> None:
     process = described(GpuProcess(11, 5), VLLM, 10_000.0)
     assert (process.name, process.user, process.started, process.memory_bytes) == ("VLLM::EngineCore", "ml", 9510.0, 5)
-    assert (process.engine, process.ports, process.serves, process.orphaned) == ("vllm", (8001,), ("Qwen/Q",), False)
+    assert (process.engine, process.ports, process.told_port, process.orphaned) == ("vllm", None, 8001, False)
+    assert process.serves == ("Qwen/Q",)
     assert "sk-x" not in (described(GpuProcess(10), VLLM, 0.0).name or "")
 
 
 def test_a_worker_whose_server_is_gone() -> None:
     rows = {1: VLLM[1], 11: PsRow(11, 1, "ml", 490, ("VLLM::EngineCore",))}
     process = described(GpuProcess(11), rows, 0.0)
-    assert (process.engine, process.ports, process.orphaned) == ("vllm", (), True)
+    assert (process.engine, process.told_port, process.orphaned) == ("vllm", None, True)
     rows = {11: PsRow(11, 2, "ml", 490, ("VLLM::EngineCore",))}
     assert not described(GpuProcess(11), rows, 0.0).orphaned, "who is above it can't be seen"
     loop = {11: PsRow(11, 12, "ml", 1, ("VLLM::EngineCore",)), 12: PsRow(12, 11, "ml", 1, ("VLLM::Worker",))}
     assert not described(GpuProcess(11), loop, 0.0).orphaned
+
+
+@pytest.mark.parametrize(
+    "first", [("vllm", "serve", "Qwen/Q"), ("/usr/bin/python3", "serve.py"), ("sglang::router",), ("/app/server",)]
+)
+def test_a_worker_of_a_containers_first_process_is_no_orphan(first: tuple[str, ...]) -> None:
+    """Where the sshd runs inside the container."""
+    rows = {1: PsRow(1, 0, "root", 500, first), 11: PsRow(11, 1, "root", 490, ("VLLM::EngineCore",))}
+    assert not described(GpuProcess(11), rows, 0.0).orphaned
 
 
 CHANGED = """@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@

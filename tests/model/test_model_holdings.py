@@ -31,6 +31,8 @@ BLOB = f"/root/.ollama/models/blobs/sha256-{'0a' * 32}"
         ("VLLM::Workers", CommandLine()),
         ("ray::RayWorkerWrapper.execute_method", CommandLine()),
         ("sglang::scheduler_TP0", CommandLine("sglang", worker=True)),
+        ("sglang::data_parallel_controller", CommandLine("sglang", worker=True)),
+        ("sglang::server", CommandLine("sglang")),
         (
             "/usr/bin/python3 /opt/venv/bin/vllm serve Qwen/Qwen3-32B",
             CommandLine("vllm", port=8000, serves=("Qwen/Qwen3-32B",)),
@@ -132,6 +134,17 @@ def test_the_server_that_listens_on_the_endpoints_port_owns_its_workers_memory()
     assert whose(second) == (Holder.MODEL, "qwen", "qwen3-32b"), "the base model, not its adapter"
 
 
+def test_an_offline_program_owns_its_memory_itself() -> None:
+    """Its engine looks like a server's and listens nowhere."""
+    assert whose(told(core(ports=()), endpoints=(VLLM,))[0]) == (Holder.OTHER, None, None)
+
+
+def test_a_port_that_the_command_line_says_is_a_hint() -> None:
+    assert whose(told(core(told_port=8001))[0])[1] == "llama"
+    assert whose(told(core(told_port=8005, serves=("qwen3-32b",)))[0])[1] == "qwen", "published under another port"
+    assert whose(told(core(told_port=8005, serves=("mine",)), endpoints=(VLLM,))[0])[1] is None
+
+
 def test_a_server_that_nobody_watches_is_other_though_it_looks_alike() -> None:
     assert [whose(p) for p in told(core(ports=(8009,), serves=("mine",)))] == [(Holder.OTHER, None, "mine")]
     assert [whose(p) for p in told(GpuProcess(9, GIB, name="blender"))] == [(Holder.OTHER, None, None)]
@@ -171,6 +184,20 @@ def test_ollamas_children_are_told_apart_by_name_then_by_size() -> None:
     alike = told(core(1, 6.4, **child), core(2, 6.3, **child))
     assert [p.model for p in alike] == [None, None], "it can't be told"
     assert {p.endpoint for p in alike} == {"lab"}
+
+
+def test_models_of_similar_size_are_told_apart_by_their_order() -> None:
+    similar = endpoint_view(
+        "lab",
+        url="http://localhost:11434",
+        engine="ollama",
+        models=(model("a", vram_bytes=10 * GIB), model("b", vram_bytes=11 * GIB)),
+    )
+    child = {"name": "llama-server", "engine": "ollama", "ports": (11434,)}
+    found = told(core(1, 11.4, **child), core(2, 10.4, **child), endpoints=(similar,))
+    assert [p.model for p in found] == ["b", "a"]
+    twins = told(core(1, 10.45, **child), core(2, 10.4, **child), endpoints=(similar,))
+    assert [p.model for p in twins] == [None, None], "so near that it may be chance"
 
 
 def test_the_memory_of_a_child_on_several_gpus_is_added_before_it_is_compared() -> None:

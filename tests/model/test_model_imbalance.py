@@ -50,6 +50,7 @@ def test_what_is_odd_is_told_and_forgotten_with_delay() -> None:
     assert shown(odd) == {}
     odd = held(odd, {key: "now"}, ENTER_S)
     assert shown(odd) == {key: "now"}
+    odd = held(odd, {}, ENTER_S + 2)
     odd = held(odd, {}, ENTER_S + LEAVE_S - 0.1)
-    assert shown(odd) == {key: "now"}
+    assert shown(odd) == {key: "now (a moment ago)"}, "the numbers beside it are others now"
     assert held(odd, {}, ENTER_S + LEAVE_S) == {}

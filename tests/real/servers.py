@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from .install import MODELS, ROOT, llama_server
 
 VLLM_READY_S = 240.0
 LLAMA_READY_S = 60.0
+LITELLM_READY_S = 120.0
 GONE_WITHIN_S = 20.0
 HOST = "127.0.0.1"
 
@@ -86,6 +88,8 @@ class Server:
     environment: dict[str, str] = field(default_factory=dict)
     key: str | None = None
     ready_s: float = VLLM_READY_S
+    health: str = "/health"
+    """Answers 200 once it is ready."""
     _process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -99,7 +103,7 @@ class Server:
         return httpx.Client(base_url=self.url, headers=headers, timeout=10.0, trust_env=False)
 
     def start(self) -> None:
-        """Start it and wait until /health answers 200."""
+        """Start it and wait until it is ready."""
         self.launch()
         self.wait_ready()
 
@@ -117,10 +121,10 @@ class Server:
         self.reaper.watch(self._process.pid)
 
     def wait_ready(self) -> None:
-        """Return when /health answers 200; RuntimeError when the process ends or takes too long."""
+        """Return when its health page answers 200; RuntimeError when the process ends or takes too long."""
         deadline = time.monotonic() + self.ready_s
         with self.client() as client:
-            while not _healthy(client):
+            while not _healthy(client, self.health):
                 if self._process is None or self._process.poll() is not None:
                     raise RuntimeError(f"{self.name} ended before it was ready:\n{self.log_tail()}")
                 if time.monotonic() > deadline:
@@ -164,9 +168,9 @@ class Server:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.exists() else ""
 
 
-def _healthy(client: httpx.Client) -> bool:
+def _healthy(client: httpx.Client, page: str) -> bool:
     try:
-        return client.get("/health").status_code == 200
+        return client.get(page).status_code == 200
     except httpx.TransportError:
         return False
 
@@ -178,15 +182,26 @@ def _is_of_session(process: psutil.Process, session: int) -> bool:
         return False
 
 
-def vllm(name: str, model: str, folder: Path, reaper: Reaper, *, context: int, key: str | None = None) -> Server:
-    """A vLLM that runs two requests at a time. With a ``key`` it is also in development mode, which has /sleep."""
+def vllm(
+    name: str,
+    model: str,
+    folder: Path,
+    reaper: Reaper,
+    *,
+    context: int,
+    key: str | None = None,
+    seats: int = 2,
+    options: Sequence[str] = (),
+) -> Server:
+    """A vLLM that runs ``seats`` requests at a time. With a ``key`` it is also in development mode, which has /sleep."""
     port = free_port()
     command = [
         *(str(ROOT / "vllm" / "bin" / "vllm"), "serve", str(MODELS / model)),
         *("--host", HOST, "--port", str(port), "--served-model-name", model, "--dtype", "float32", "--enforce-eager"),
-        *("--max-model-len", str(context), "--max-num-seqs", "2", "--max-num-batched-tokens", str(context)),
+        *("--max-model-len", str(context), "--max-num-seqs", str(seats), "--max-num-batched-tokens", str(context)),
         *("--kv-cache-memory-bytes", "320M"),
         *(["--api-key", key] if key else []),
+        *options,
     ]
     environment = {
         "VLLM_NO_USAGE_STATS": "1",
@@ -214,6 +229,40 @@ def llama(name: str, model: str, folder: Path, reaper: Reaper, options: Sequence
         *("--offline", "--no-ui", "--metrics", "--slots", "--props", *options),
     )
     return Server(name, command, port, folder / f"{name}.log", reaper, model, ready_s=LLAMA_READY_S)
+
+
+def litellm(name: str, backends: Mapping[str, str], folder: Path, reaper: Reaper, *, key: str) -> Server:
+    """A LiteLLM proxy in front of ``backends``, model → address; a deployment's id is its model's name. It counts what it does."""
+    port = free_port()
+    models = [
+        {
+            "model_name": model,
+            "litellm_params": {"model": f"openai/{model}", "api_base": f"{url}/v1", "api_key": "none"},
+            "model_info": {"id": model},
+        }
+        for model, url in backends.items()
+    ]
+    config = folder / f"{name}.yml"  # JSON is YAML
+    config.write_text(
+        json.dumps(
+            {
+                "model_list": models,
+                "litellm_settings": {"callbacks": ["prometheus"]},
+                "router_settings": {"num_retries": 0},
+                "general_settings": {"master_key": key},
+            }
+        )
+    )
+    command = (
+        *(str(ROOT / "litellm" / "bin" / "litellm"), "--config", str(config)),
+        *("--host", HOST, "--port", str(port), "--telemetry", "False"),
+    )
+    environment = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False", "DISABLE_ADMIN_UI": "True"}
+    return Server(
+        *(name, command, port, folder / f"{name}.log", reaper, next(iter(backends)), environment, key),
+        ready_s=LITELLM_READY_S,
+        health="/health/readiness",
+    )
 
 
 def _tiny_models(folder: Path) -> Path:

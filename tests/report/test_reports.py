@@ -232,7 +232,14 @@ def test_everything_the_model_has_is_in_the_json() -> None:
         *("EndpointView.latencies", "EndpointView.spend", "EndpointView.active_at", "EndpointView.own"),
         *("EndpointView.engines", "EndpointView.history", "EndpointView.tps_history"),
         *("OwnRequests.last_at", "HostView.at", "HostView.interval", "HostView.gpu_history", "HostView.histories"),
-        *("GpuView.at", "Xid.at", "GpuProcess.ports", "GpuProcess.serves", "GpuProcess.orphaned"),
+        *(
+            "GpuView.at",
+            "Xid.at",
+            "GpuProcess.ports",
+            "GpuProcess.serves",
+            "GpuProcess.orphaned",
+            "GpuProcess.told_port",
+        ),
     }
 
 

@@ -115,6 +115,21 @@ async def test_enter_typed_ahead_of_the_prompt_ends_the_filter() -> None:
         assert it.app._exit, "the keys are commands again"
 
 
+@pytest.mark.parametrize("before", [(), ("slash",)])
+async def test_a_filter_and_two_enters_in_one_go_open_what_the_filter_leaves(before: tuple[str, ...]) -> None:
+    """On a slow line the keys arrive together: what was selected before the filter must not be opened."""
+    async with console() as it:
+        if before:  # the prompt is there already, and has the keys
+            await it.press(*before)
+        for key in ("slash", "l", "a", "b", "enter", "enter")[len(before) :]:
+            it.app.post_message(_key(key))
+        for _ in range(4):
+            await it.pilot.pause()
+        assert it.text.splitlines()[0].split()[0] == "ollama-lab"
+        await it.press("escape")
+        assert it.table.needle == "lab"
+
+
 async def test_keys_typed_ahead_of_the_palette_are_text() -> None:
     async with console() as it:
         for key in ("ctrl+p", "p", "a", "u"):

@@ -223,7 +223,7 @@ def test_a_model_that_came_is_an_event_but_no_mark_on_the_charts() -> None:
 
 
 def test_what_the_server_tells_of_itself_and_the_notes() -> None:
-    assert "KV cache data type        fp8" in section(page(QWEN), "As the server tells")
+    assert "KV cache data type  fp8" in section(page(QWEN), "As the server tells")
     assert "Ollama tells nothing" in section(page(FLEET["ollama-lab"]), "Notes")
 
 

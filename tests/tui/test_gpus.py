@@ -457,6 +457,8 @@ async def test_without_gpus_the_view_says_why_and_how() -> None:
         assert "no NVIDIA driver on this machine" in it.text
         await it.press("enter")
         assert "there is no GPU to open" in it.text
+        assert "no GPU on any machine that is watched" in it.text
+        assert '"ssh": by nvidia-smi there' in it.text
     async with console(snapshot(endpoint_view(models=(model(),)))) as it:
         await it.press("2")
         assert "[[host]]" in it.text

@@ -283,6 +283,19 @@ def test_the_help_has_every_key_every_state_and_every_column() -> None:
     assert "It never means zero" in text
 
 
+@pytest.mark.parametrize("where", ["fleet", "endpoint", "gpus", "gpu"])
+def test_the_help_begins_with_the_keys_of_the_screen_it_was_asked_for_from(where: str) -> None:
+    lines = [line.text for line in help_lines(100, where)]
+    titles = [line.strip() for line in lines if line.strip().startswith(("Keys ", "Only "))]
+    assert [title.split()[0] for title in titles] == ["Keys", *["Only"] * (len(titles) - 1)]
+    first = lines[: lines.index(f"  {titles[1]}")]
+    for command in COMMANDS:
+        if command.keys:
+            entry = f"  {command.shown:<14}{command.help[:60]}"
+            assert any(line.startswith(entry) for line in first) is (where in command.where)
+            assert sum(line.startswith(entry) for line in lines) == 1
+
+
 @pytest.mark.parametrize("width", [1, 5, 40, 79, 200])
 def test_the_help_fits(width: int) -> None:
     assert all(cell_len(line.text) <= width for line in help_lines(width))

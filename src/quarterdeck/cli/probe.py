@@ -9,9 +9,8 @@ import sys
 
 from quarterdeck.cli.fleets import chosen, searched
 from quarterdeck.engine.engine import Engine
-from quarterdeck.engine.probing import probe
-from quarterdeck.errors import ConfigError, QuarterdeckError
-from quarterdeck.format import duration, rate
+from quarterdeck.engine.probing import in_words
+from quarterdeck.errors import ConfigError
 from quarterdeck.model.models import ModelReading
 from quarterdeck.model.own import OwnRequest
 
@@ -31,21 +30,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _probe(engine: Engine, name: str, wanted: str | None) -> tuple[ModelReading, OwnRequest]:
-    from quarterdeck.wire.failure import Failure
-
     try:
         await engine.once([name])
-        return await probe(engine, name, wanted)
-    except Failure as failure:
-        raise QuarterdeckError(f"{name} did not answer: {failure.reason}") from None
+        return await engine.probe(name, wanted)
     finally:
         await engine.stop()
-
-
-def in_words(request: OwnRequest) -> str:
-    """ "TTFT 420 ms, 41 tok/s (16 tokens)"."""
-    tokens = f" ({request.tokens} tokens)" if request.tokens is not None else ""
-    return f"TTFT {duration(request.ttft_s)}, {rate(request.decode_tps)} tok/s{tokens}"
 
 
 def _document(name: str, model: ModelReading, request: OwnRequest) -> dict[str, object]:

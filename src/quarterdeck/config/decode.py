@@ -56,7 +56,7 @@ def decode(document: Document, base: Path) -> Decoded:
     endpoints = _unique(_entries(ENDPOINT, document, base, findings), findings)
     declared = {host.name for host in written_hosts if host.name is not None}
     config = FleetConfig(
-        endpoints=_endpoints(endpoints, declared, {host.name for host in hosts}, findings),
+        endpoints=_endpoints(endpoints, declared, {host.name: host for host in hosts}, findings),
         hosts=hosts,
         console=_guarded(ConsoleSettings(**console), findings),
         limits=Limits(**limits),
@@ -165,7 +165,7 @@ def _hosts(entries: list[Entry], findings: list[Finding]) -> tuple[HostSpec, ...
 
 
 def _endpoints(
-    entries: list[Entry], declared: set[str], usable: set[str], findings: list[Finding]
+    entries: list[Entry], declared: set[str], usable: Mapping[str, HostSpec], findings: list[Finding]
 ) -> tuple[EndpointSpec, ...]:
     endpoints: list[EndpointSpec] = []
     for entry in entries:
@@ -178,10 +178,11 @@ def _endpoints(
         elif entry.good:
             values = dict(entry.values)
             values.setdefault("boundary", _boundary(values["url"], tunnel=bool(via)))
-            if via in usable:
-                host = values.setdefault("host", via)
             if host not in usable:  # its [[host]] is wrong, which is said there
                 values["host"] = None
+            if via:
+                values["host"] = values["host"] or via  # wherever that is, it isn't this machine
+                values["via"] = f"ssh:{(usable[via].ssh if via in usable else None) or via}"
             endpoints.append(EndpointSpec(**values))
     return tuple(endpoints)
 

@@ -62,7 +62,7 @@ class EndpointSpec:
     tls: Tls = field(default_factory=Tls)
     proxy: str | None = None
     via: str | None = None
-    """"ssh:HOST": reached through a tunnel of that [[host]]'s ssh, or of an ssh destination of that name."""
+    """"ssh:DESTINATION": reached through a tunnel. What names a [[host]] in the file is that host's ``ssh`` here."""
     access_log: str | None = None
     """Of an Ollama: "journal:UNIT", a file's path, or "none"; ``None`` = the journal of its unit, where it runs on this machine."""
 

@@ -31,7 +31,7 @@ class Tunnel(Protocol):
         """The path of a socket that leads there. Raises Failure where there is none yet."""
         ...
 
-    def explained(self, failure: Failure) -> Failure:
+    async def explained(self, failure: Failure) -> Failure:
         """``failure`` of a request through it, in words that tell the way from its end."""
         ...
 

@@ -87,11 +87,15 @@ class Endpoint:
         except Partly as partly:
             return partly.outcome, partly.reason, partly.facts
         except Failure as failure:
-            explained = failure if self._tunnel is None else self._tunnel.explained(failure)
+            explained = failure if self._tunnel is None else await self._tunnel.explained(failure)
             return explained.outcome, explained.reason, None
         except TimeoutError:
             silent = timed_out(self.spec.timeout)
-            return Outcome.TIMEOUT, (silent if self._tunnel is None else self._tunnel.explained(silent)).reason, None
+            return (
+                Outcome.TIMEOUT,
+                (silent if self._tunnel is None else await self._tunnel.explained(silent)).reason,
+                None,
+            )
         except Exception as error:  # noqa: BLE001  (one server's surprise must not stop the fleet)
             return Outcome.FAILED, f"the answer can't be read ({type(error).__name__})", None
 

@@ -20,6 +20,7 @@ from quarterdeck.engine.store import Store
 from quarterdeck.engine.threads import use_daemon_threads
 from quarterdeck.hosts.base import Host, HostReading
 from quarterdeck.model.fleet import FleetSnapshot
+from quarterdeck.model.models import ModelReading
 from quarterdeck.model.own import OwnRequest
 from quarterdeck.model.reading import Outcome, Reading
 
@@ -65,7 +66,7 @@ class Engine:
         self._asked_at: dict[str, float] = {}
         self.interval = fleet.console.poll
         self.clock = clock
-        self.opening = Opening(lambda: self.fleet.hosts)
+        self.opening = Opening()
         """Opens what goes to an endpoint as its polls do (tunnels)."""
         self._open_endpoint: Callable[[EndpointSpec, Clock], Pollable] = open_endpoint or self.opening.endpoint
         self._open_host: Callable[[HostSpec, Clock], Host] = open_host or self.opening.host
@@ -156,6 +157,15 @@ class Engine:
         self._schedule.hurry(names, self.clock.monotonic())
         if self._started:
             self._launch()
+
+    async def probe(self, name: str, wanted: str | None = None) -> tuple[ModelReading, OwnRequest]:
+        """Send one small request and time it: the model it went to, and what it took (`quarterdeck.engine.probing`).
+
+        Raises UsageError where it can't or must not be sent, QuarterdeckError where it fails.
+        """
+        from quarterdeck.engine.probing import probe
+
+        return await probe(self, name, wanted)
 
     def note_own(self, name: str, request: OwnRequest) -> None:
         """Tell how long a request took that we made ourselves (chat, probes)."""

@@ -46,8 +46,13 @@ def host_view(old: HostView, reading: HostReading, down_after: float) -> HostVie
 
 
 def _mean(gpus: tuple[GpuView, ...]) -> float | None:
-    known = [gpu.utilization for gpu in gpus if gpu.utilization is not None and not gpu.lost]
+    known = [gpu.utilization for gpu in gpus if gpu.utilization is not None and _is_new(gpu)]
     return sum(known) / len(known) if known else None
+
+
+def _is_new(gpu: GpuView) -> bool:
+    """Whether its values were read just now: not those from before it was lost or its driver hung."""
+    return not gpu.lost and gpu.at is None
 
 
 def recorded(histories: Mapping[str, History], gpus: tuple[GpuView, ...], at: float) -> Mapping[str, History]:
@@ -61,7 +66,7 @@ def recorded(histories: Mapping[str, History], gpus: tuple[GpuView, ...], at: fl
         )
         histories = {**kept, **{key: History(GPU_SERIES) for key in missing}}
     for gpu in gpus:
-        values = [None if gpu.lost else getattr(gpu, name) for name in GPU_SERIES]
+        values = [getattr(gpu, name) if _is_new(gpu) else None for name in GPU_SERIES]
         histories[gpu.key].record(at, values)
     return histories
 

@@ -21,6 +21,7 @@ class Occurrences:
 
     events: tuple[Event, ...] = ()
     _state: State | None = None
+    _changed_at: float | None = None
 
     def compare(self, before: Memory, after: Memory, reading: Reading) -> None:
         """See what a poll changed."""
@@ -41,7 +42,9 @@ class Occurrences:
             return  # it was found well: no news
         if found.state is State.RESTARTED:
             return  # the restart itself is an event
-        at = now if found.since is None else min(found.since, now)
+        # What goes on under another name (STALE, then DOWN) counts from its beginning, but it changed now.
+        at = now if found.since is None or found.since == self._changed_at else min(found.since, now)
+        self._changed_at = at
         self._add(Event(at, EventKind.STATE, found.state.value, found.reason))
 
     def _models(self, old: Facts, new: Facts, at: float) -> None:

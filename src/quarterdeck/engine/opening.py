@@ -5,7 +5,6 @@ Importing this imports neither HTTP nor ssh: that happens when the first endpoin
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from quarterdeck.config.fleet import EndpointSpec, HostSpec
@@ -21,9 +20,8 @@ if TYPE_CHECKING:
 class Opening:
     """The usual ways to open an endpoint and a host."""
 
-    def __init__(self, hosts: Callable[[], tuple[HostSpec, ...]]) -> None:
-        """``hosts``: those of the fleet now, which tunnels are named after."""
-        self._hosts = hosts
+    def __init__(self) -> None:
+        """Opens nothing."""
         self._pool: SshPool | None = None
 
     def endpoint(self, spec: EndpointSpec, clock: Clock) -> Endpoint:
@@ -51,9 +49,7 @@ class Opening:
             return None
         from quarterdeck.hosts.tunnel import Tunnel
 
-        name = spec.via.removeprefix("ssh:")
-        known = next((host.ssh for host in self._hosts() if host.name == name), None)
-        return Tunnel(self._shared(clock), known or name, spec.url, clock.monotonic)
+        return Tunnel(self._shared(clock), spec.via.removeprefix("ssh:"), spec.url, clock.monotonic)
 
     def _shared(self, clock: Clock) -> SshPool:
         if self._pool is None:

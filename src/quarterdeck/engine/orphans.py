@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from quarterdeck.model.gpu import GpuProcess, Holder
 from quarterdeck.model.holdings import LOCAL_SOURCES
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from quarterdeck.model.host import HostView
 
 AUDIT_FILE = "audit.jsonl"
+BEGUN = "begun"
+"""The result in the line that is written before anything is done; the one after it says how it went."""
 
 
 def audit_path() -> Path:
@@ -48,7 +50,7 @@ async def end_orphan(
     wall: Callable[[], float] = time.time,
     end: Callable[[int, float | None], Ending] | None = None,
 ) -> str:
-    """End it, write it down, and say how it went. Never raises, cancellation excepted; what began goes on all the same.
+    """Write down that it begins, end it, write down and say how it went. Never raises, cancellation excepted; what began goes on all the same.
 
     ``audit``: where to write; default `audit_path`. ``end``: stands in for `quarterdeck.hosts.ending.end_worker`.
     """
@@ -72,7 +74,7 @@ def _end(
         end = end_worker
     memory = sum(p.memory_bytes or 0 for gpu in host.gpus for p in gpu.processes or () if p.pid == process.pid)
     record: dict[str, Any] = {
-        "time": datetime.fromtimestamp(wall(), UTC).isoformat(timespec="seconds"),
+        "time": _time(wall),
         "user": _user(),
         "action": "end-orphan",
         "host": host.name,
@@ -86,13 +88,27 @@ def _end(
     except OSError as error:
         return f"nothing was done: {path} can't be written ({error.strerror or error})"
     with os.fdopen(descriptor, "ab", buffering=0) as file:
-        ending = end(process.pid, process.started)
-        line = json.dumps(record | {"result": ending.result, "words": ending.words}) + "\n"
-        try:
-            file.write(line.encode())
+        try:  # first, because this program may be gone before the process is
+            _write(file, record | {"result": BEGUN})
         except OSError as error:
-            return f"{ending.words}, but {path} could not be written ({error.strerror or error})"
-    return ending.words
+            return f"nothing was done: {path} can't be written ({error.strerror or error})"
+        try:
+            result, words = end(process.pid, process.started)
+        except Exception as error:  # noqa: BLE001  (whatever the system answers, it is written down)
+            result, words = "failed", f"process {process.pid} could not be ended ({type(error).__name__})"
+        try:
+            _write(file, record | {"time": _time(wall), "result": result, "words": words})
+        except OSError as error:
+            return f"{words}, but {path} could not be written ({error.strerror or error})"
+    return words
+
+
+def _write(file: IO[bytes], record: dict[str, Any]) -> None:
+    file.write(f"{json.dumps(record)}\n".encode())
+
+
+def _time(wall: Callable[[], float]) -> str:
+    return datetime.fromtimestamp(wall(), UTC).isoformat(timespec="seconds")
 
 
 def _user() -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from quarterdeck.engine.engine import Engine
-from quarterdeck.errors import UsageError
+from quarterdeck.errors import QuarterdeckError, UsageError
+from quarterdeck.format import duration, rate
 from quarterdeck.model.fleet import EndpointView, State
 from quarterdeck.model.models import ModelReading, ModelState
 from quarterdeck.model.own import OwnRequest
@@ -30,7 +31,10 @@ def probed_model(view: EndpointView, wanted: str | None = None) -> ModelReading:
 
 
 async def probe(engine: Engine, name: str, wanted: str | None = None) -> tuple[ModelReading, OwnRequest]:
-    """Send one small request and time it. Raises UsageError where it can't or must not be sent, Failure where it fails."""
+    """Send one small request and time it.
+
+    Raises UsageError where it can't or must not be sent, QuarterdeckError where it fails.
+    """
     spec = next((spec for spec in engine.fleet.endpoints if spec.name == name), None)
     view = next((view for view in engine.snapshot().endpoints if view.name == name), None)
     if spec is None or view is None:
@@ -40,11 +44,21 @@ async def probe(engine: Engine, name: str, wanted: str | None = None) -> tuple[M
         raise UsageError("the fleet file says read_only", hint="A request costs the server work.")
     model = probed_model(view, wanted)
     from quarterdeck.endpoints.probe import timed
+    from quarterdeck.wire.failure import Failure
 
     clock = engine.clock
     tunnel = engine.opening.tunnel(spec, clock)
-    request = await timed(
-        spec, view.engine or "openai", model, monotonic=clock.monotonic, wall=clock.wall, tunnel=tunnel
-    )
+    try:
+        request = await timed(
+            spec, view.engine or "openai", model, monotonic=clock.monotonic, wall=clock.wall, tunnel=tunnel
+        )
+    except Failure as failure:
+        raise QuarterdeckError(f"{name} did not answer: {failure.reason}") from None
     engine.note_own(name, request)
     return model, request
+
+
+def in_words(request: OwnRequest) -> str:
+    """ "TTFT 420 ms, 41 tok/s (16 tokens)"."""
+    tokens = f" ({request.tokens} tokens)" if request.tokens is not None else ""
+    return f"TTFT {duration(request.ttft_s)}, {rate(request.decode_tps)} tok/s{tokens}"

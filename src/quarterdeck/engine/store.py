@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from quarterdeck.config.fleet import EndpointSpec, HostSpec
 from quarterdeck.engine.machines import host_view
 from quarterdeck.engine.occurrences import Occurrences
+from quarterdeck.engine.ownership import Ownership
 from quarterdeck.engine.replicas import compared, odd_endpoints
 from quarterdeck.engine.views import endpoint_view, series_of
 from quarterdeck.model.fleet import ENDPOINT_SERIES, EndpointView, FleetSnapshot
@@ -51,6 +52,7 @@ class Store:
     _rows: tuple[EndpointView, ...] = ()
     _host_rows: tuple[HostView, ...] = ()
     _odd: Mapping[Key, Held] = field(default_factory=dict)
+    _ownership: Ownership = field(default_factory=Ownership)
 
     def watch(self, spec: EndpointSpec, interval: float) -> None:
         """Give ``spec`` a row (or its row a new interval)."""
@@ -100,7 +102,8 @@ class Store:
         host_rows = tuple(self._hosts.values())
         if not _same(host_rows, self._host_rows):
             self._host_rows = host_rows
-        return FleetSnapshot(at=now, time=wall, endpoints=self._rows, hosts=self._host_rows)
+        hosts = self._ownership.owned(self._host_rows, self._rows)
+        return FleetSnapshot(at=now, time=wall, endpoints=self._rows, hosts=hosts)
 
     def _compare(self, rows: tuple[EndpointView, ...], now: float) -> None:
         """See which replicas are odd; the rows made next say so."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from quarterdeck.hosts.page import (
+    MOST_GPUS,
     Card,
     Samples,
     Told,
@@ -91,7 +92,9 @@ def _gpus(samples: Samples) -> tuple[GpuView, ...]:
             card.name = card.name or labels.get("gpu") or labels.get("gpu_name") or None
             card.note(name, value)
     processes, mig = _processes(samples), _mig(samples)
-    ordered = sorted(cards.items(), key=lambda entry: (entry[0][0], index_of(entry[0][1], 0), entry[0][1]))
+    ordered = sorted(cards.items(), key=lambda entry: (entry[0][0], index_of(entry[0][1], 0), entry[0][1]))[
+        : MOST_GPUS + 1
+    ]
     return tuple(
         _view(card, position, processes.get(card.uuid or ""), mig.get(card.uuid or "", ()))
         for position, (_, card) in enumerate(ordered)

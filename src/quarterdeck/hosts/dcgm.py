@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from quarterdeck.hosts.page import (
+    MOST_GPUS,
     Card,
     Samples,
     Told,
@@ -102,7 +103,7 @@ def dcgm_gpus(samples: Samples) -> tuple[GpuView, ...]:
             card = _note(cards, name, labels, None if value in _BLANK else value)
             if name == _XID and card is not None:
                 words.setdefault(id(card), labels.get("err_msg", ""))
-    ordered = [card for _, card in sorted(cards.items(), key=_order)]
+    ordered = [card for _, card in sorted(cards.items(), key=_order)[: MOST_GPUS + 1]]
     return tuple(_view(card, position, words.get(id(card), "")) for position, card in enumerate(ordered))
 
 

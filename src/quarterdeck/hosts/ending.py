@@ -7,6 +7,7 @@ import time
 from typing import Any, NamedTuple
 
 from quarterdeck.hosts.processes import ProcessTable
+from quarterdeck.model import commandlines
 
 GRACE_S = 5.0
 """So long it may take to end by itself after SIGTERM."""
@@ -23,7 +24,8 @@ class Ending(NamedTuple):
 def end_worker(
     pid: int, started: float | None, *, grace: float = GRACE_S, table: ProcessTable | None = None, psutil: Any = None
 ) -> Ending:
-    """SIGTERM to ``pid``, after ``grace`` seconds SIGKILL to it and what it started. Blocking; never raises.
+    """SIGTERM to the orphan ``pid`` (to the worker above it that started it, if there is one), after ``grace`` seconds SIGKILL to
+    what is left of them and of what they started. Blocking; never raises.
 
     Nothing is sent unless the process is the one that started at ``started`` (Unix seconds) and is an orphan at this moment.
     """
@@ -37,7 +39,10 @@ def end_worker(
     if not seen.orphaned:
         return Ending("refused", f"process {pid} is no orphan: the server it works for lives; nothing was done")
     try:
-        return _ended(psutil.Process(pid), grace, psutil)
+        process = psutil.Process(pid)
+        if process.create_time() != started:  # another one since we looked
+            raise psutil.NoSuchProcess(pid)  # noqa: TRY301
+        return _ended(process, grace, psutil)
     except psutil.NoSuchProcess:
         return Ending("ended", f"process {pid} has ended")
     except psutil.AccessDenied:
@@ -45,15 +50,31 @@ def end_worker(
 
 
 def _ended(process: Any, grace: float, psutil: Any) -> Ending:
-    family = [process, *process.children(recursive=True)]
-    process.terminate()  # psutil looks once more whether the pid is still the same process
+    first = _topmost(process)
+    family = [first, *first.children(recursive=True)]
+    first.terminate()  # psutil looks once more whether the pid is still the same process
     _, alive = psutil.wait_procs(family, timeout=grace)
     for each in alive:
-        with contextlib.suppress(psutil.NoSuchProcess):
+        with contextlib.suppress(
+            psutil.NoSuchProcess, psutil.AccessDenied
+        ):  # what it started may be another user's now
             each.kill()
     _, stuck = psutil.wait_procs(alive, timeout=_KILLED_S)
     if stuck:
         numbers = ", ".join(str(each.pid) for each in stuck)
         return Ending("stuck", f"process {numbers} doesn't go, not even by SIGKILL: it hangs in the driver")
     how = "after SIGTERM" if not alive else f"by SIGKILL: it didn't go in {grace:g} s after SIGTERM"
-    return Ending("killed" if alive else "ended", f"process {process.pid} has ended {how}")
+    others = f" with {len(family) - 1} more of the same server" if len(family) > 1 else ""
+    return Ending("killed" if alive else "ended", f"process {process.pid} has ended{others} {how}")
+
+
+def _topmost(process: Any) -> Any:
+    """The worker that started this worker (vLLM's EngineCore starts those of tensor parallelism), else the process itself."""
+    engine = commandlines.read(process.cmdline()).engine
+    above = process.parent()
+    while above is not None and above.pid > 1:
+        told = commandlines.read(above.cmdline())
+        if not told.worker or told.engine != engine:
+            break
+        process, above = above, above.parent()
+    return process

@@ -16,7 +16,7 @@ from quarterdeck.format import printable
 from quarterdeck.hosts import all_smi, dcgm, node, nvidia_smi, nvitop
 from quarterdeck.hosts.base import HostReading
 from quarterdeck.hosts.cpu import BusyShare
-from quarterdeck.hosts.page import Samples, Told
+from quarterdeck.hosts.page import MOST_GPUS, Samples, Told
 from quarterdeck.model.gpu import GpuView
 from quarterdeck.wire.failure import Failure, foreign, timed_out
 from quarterdeck.wire.http import Fetch, Target
@@ -90,6 +90,9 @@ def _told(samples: Samples) -> Told:
     if not parts:
         raise foreign("a GPU or node exporter")
     found = Told(*(_first(parts, field.name, field.default) for field in fields(Told)))
+    if len(found.gpus) > MOST_GPUS:
+        more = f"the exporter tells of more than {MOST_GPUS} GPUs; the others are left out"
+        found = replace(found, gpus=found.gpus[:MOST_GPUS], reason="; ".join(filter(None, (found.reason, more))))
     if len(parts) > 1:
         found = replace(found, gpus=tuple(_completed(gpu, parts) for gpu in found.gpus))
     if not found.gpus and not found.reason and samples.has(*_GPUS_EXPECTED):

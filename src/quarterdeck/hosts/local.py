@@ -59,11 +59,12 @@ class LocalHost:
             memory_used_bytes=machine.memory_used_bytes,
             memory_total_bytes=machine.memory_total_bytes,
             gpus=tuple(with_shared_memory(gpu, machine.memory_total_bytes) for gpu in gpus),
-            reason="; ".join(words for words in (table.reason, *machine.problems, disk.problem) if words),
+            reason="; ".join(words for words in (table.reason, *machine.problems) if words),
             driver=table.driver,
             cuda=table.cuda,
             disk_used_bytes=disk.used_bytes,
             disk_total_bytes=disk.total_bytes,
+            notes=(disk.problem,) if disk.problem else (),
         )
 
     async def close(self) -> None:

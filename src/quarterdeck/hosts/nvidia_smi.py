@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from quarterdeck.hosts.page import (
+    MOST_GPUS,
     Card,
     Samples,
     Told,
@@ -119,7 +120,7 @@ def nvidia_smi_gpus(samples: Samples) -> tuple[GpuView, ...]:
     apps, xids, mig = _apps(samples), _xids(samples), _mig(samples)
     views = [
         _view(card, position, apps.get(uuid), xids.get(uuid, ()), mig.get(uuid, ()))
-        for position, (uuid, card) in enumerate(cards.items())
+        for position, (uuid, card) in enumerate([*cards.items()][: MOST_GPUS + 1])
     ]
     return tuple(sorted(views, key=lambda view: view.index))
 

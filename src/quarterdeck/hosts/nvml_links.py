@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from quarterdeck.hosts.nvml_ask import Getter, Problem, Questions, call
-from quarterdeck.hosts.nvml_values import count, field_value, small
+from quarterdeck.hosts.nvml_values import count, field_value, member, small
 from quarterdeck.hosts.nvml_words import NOT_SUPPORTED, code_of
 from quarterdeck.model.gpu import NvLink, PcieLink
-from quarterdeck.wire.body import whole
 
 THROUGHPUT_EVERY_S = 10.0
 """Each call measures for 20 ms and blocks as long."""
@@ -55,7 +54,7 @@ class Pcie:
 
     def read(self, questions: Questions) -> dict[str, int | None]:
         """Generation and width, and what they could be. Fields of `PcieLink`."""
-        return {name: questions.ask(getter) for name, getter in self._shape.items()}
+        return dict(zip(self._shape, questions.ask_all(self._shape.values()), strict=True))
 
     def link(self, shape: dict[str, int | None]) -> PcieLink | None:
         """All that is known; ``None`` where nothing is."""
@@ -103,7 +102,7 @@ class NvLinks:
         number = min(number, _MOST_LINKS)
         if len(self._states) != number:
             self._states = [self._state(link) for link in range(number)]
-        active = [questions.ask(getter) for getter in self._states]
+        active = questions.ask_all(self._states)
         errors = (questions.ask(self._errors) if number else None) or [None] * number
         return tuple(
             NvLink(link, None if active[link] is None else active[link] == 1, errors[link]) for link in range(number)
@@ -130,8 +129,8 @@ class NvLinks:
         """Errors of every link in one call (newer GPUs). Raises NVMLError where no link tells."""
         links = range(len(self._states))
         ids = [(kind, link) for link in links for kind in (_REPLAY, _RECOVERY, _CRC)]
-        fields = list(self._nvml.nvmlDeviceGetFieldValues(self._handle, ids))
-        told = [None if field.nvmlReturn else whole(field_value(field)) for field in fields]
+        fields = self._nvml.nvmlDeviceGetFieldValues(self._handle, ids)
+        told = [None if member(field, "nvmlReturn") else count(field_value(field)) for field in fields]
         if all(value is None for value in told):
             raise self._nvml.NVMLError(fields[0].nvmlReturn or NOT_SUPPORTED)
         return [_sum(told[3 * link : 3 * link + 3]) for link in links]
@@ -140,7 +139,7 @@ class NvLinks:
         """Errors counted by the interface that older GPUs have. Raises NVMLError."""
         return [
             _sum(
-                [whole(self._nvml.nvmlDeviceGetNvLinkErrorCounter(self._handle, link, kind)) for kind in _OLDER_ERRORS]
+                [count(self._nvml.nvmlDeviceGetNvLinkErrorCounter(self._handle, link, kind)) for kind in _OLDER_ERRORS]
             )
             for link in range(len(self._states))
         ]
@@ -152,7 +151,7 @@ def _sum(values: list[int | None]) -> int | None:
 
 
 def _flag(value: object) -> int | None:
-    found = whole(value)
+    found = count(value)
     return found if found in (0, 1) else None
 
 

@@ -18,6 +18,11 @@ class Rows:
         self._keys: dict[int, str] = {}
         self._lost: set[str] = set()
 
+    @property
+    def some_lost(self) -> bool:
+        """Whether a GPU that once answered doesn't now."""
+        return bool(self._lost)
+
     def good(self, view: GpuView, now: float) -> GpuView:
         """Note a row that was just measured."""
         key = view.key

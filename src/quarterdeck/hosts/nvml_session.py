@@ -169,17 +169,10 @@ class NvmlSession:
             self._list(now)
         troubles: list[tuple[int, str]] = []
         views = [self._row(reader, now, troubles) for reader in self._readers.values()]
-        shown = {view.key for view in views}
-        for index, words in self._missing.items():
-            views.append(self._rows.lost_at(index, words, shown))
-            troubles.append((index, words))
-        for view in self._rows.vanished({view.key for view in views}, _VANISHED):
-            views.append(view)
-            troubles.append((view.index, _VANISHED))
+        if self._missing or self._rows.some_lost:
+            views = self._with_absent(views, troubles)
         self._heed(bool(troubles), now)
         self._rows.keep_only({view.key for view in views})
-        views = [self._with_events(view) if view.lost else view for view in views]
-        views.sort(key=by_index)
         reason = _summary(sorted(troubles)) if views else "driver loaded, no GPU"
         return GpuTable(tuple(views), reason, self._driver, self._cuda)
 
@@ -197,6 +190,17 @@ class NvmlSession:
         if reader.failing:
             troubles.append((reader.index, _UNNAMED))
         return self._rows.good(view, now)
+
+    def _with_absent(self, views: list[GpuView], troubles: list[tuple[int, str]]) -> list[GpuView]:
+        """``views`` and the last rows of GPUs that the driver doesn't show or doesn't count any more."""
+        shown = {view.key for view in views}
+        for index, words in self._missing.items():
+            views.append(self._rows.lost_at(index, words, shown))
+            troubles.append((index, words))
+        for view in self._rows.vanished({view.key for view in views}, _VANISHED):
+            views.append(view)
+            troubles.append((view.index, _VANISHED))
+        return sorted((self._with_events(view) if view.lost else view for view in views), key=by_index)
 
     def _with_events(self, view: GpuView) -> GpuView:
         heard = self._events.heard(view.key)

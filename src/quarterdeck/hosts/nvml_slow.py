@@ -51,7 +51,7 @@ class SlowPart:
         """Ask for everything but what takes long. Raises Gone."""
         self._at = now
         questions = Questions(now)
-        self.values = {field: questions.ask(getter) for field, getter in self._single.items()}
+        self.values = dict(zip(self._single, questions.ask_all(self._single.values()), strict=True))
         self._shape = self.pcie.read(questions)
         self.values["pcie"] = self.pcie.link(self._shape)
         self.values["nvlinks"] = self._nvlinks.read(questions)

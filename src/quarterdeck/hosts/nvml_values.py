@@ -13,6 +13,8 @@ LONGEST_NAME = 80
 MOST_PROCESSES = 4096
 
 
+_plain = object.__getattribute__
+"""pynvml's structures look at every field in Python, for the sake of those that are text: five times as slow."""
 MEMORY_V2 = 0x2000028
 """The version of `nvmlMemory_v2_t`."""
 Busy = tuple[float, float | None]
@@ -22,12 +24,9 @@ Memory = tuple[int, int, int | None]
 
 
 def member(value: object, name: str) -> Any:
-    """A field of one of NVML's structures; ``None`` where it has none of that name.
-
-    pynvml's structures look at every field in Python, for the sake of those that are text: five times as slow.
-    """
+    """A field of one of NVML's structures; ``None`` where it has none of that name."""
     try:
-        return object.__getattribute__(value, name)
+        return _plain(value, name)
     except AttributeError:
         return None
 
@@ -55,8 +54,11 @@ def fan(value: object) -> float | None:
 
 def busy(value: object) -> Busy | None:
     """`nvmlUtilization_t`."""
-    gpu = percent(member(value, "gpu"))
-    return (gpu, percent(member(value, "memory"))) if gpu is not None else None
+    try:
+        gpu, controller = percent(_plain(value, "gpu")), percent(_plain(value, "memory"))
+    except AttributeError:
+        return None
+    return (gpu, controller) if gpu is not None else None
 
 
 def coder(value: object) -> float | None:
@@ -90,24 +92,27 @@ def megahertz(value: object) -> float | None:
 
 def performance_state(value: object) -> int | None:
     """0–15; NVML's 32 is unknown."""
-    found = whole(value)
+    found = count(value)
     return found if found is not None and found <= 15 else None
 
 
 def small(value: object) -> int | None:
     """A PCIe generation or width, a number of links."""
-    found = whole(value)
+    found = count(value)
     return found if found is not None and found < 1024 else None
 
 
 def count(value: object) -> int | None:
-    """A counter."""
-    return whole(value)
+    """A counter, or bytes."""
+    return value if type(value) is int and 0 <= value <= LARGEST_WHOLE else whole(value)
 
 
 def memory(value: object) -> Memory | None:
     """`nvmlMemory_t` or `nvmlMemory_v2_t`; only the second tells ``reserved``, and leaves it out of ``used``."""
-    used, total, reserved = member(value, "used"), member(value, "total"), member(value, "reserved")
+    try:
+        used, total, reserved = _plain(value, "used"), _plain(value, "total"), _plain(value, "reserved")
+    except AttributeError:
+        used, total, reserved = member(value, "used"), member(value, "total"), None
     if type(used) is type(total) is type(reserved) is int and 0 <= used <= used + reserved <= total <= LARGEST_WHOLE:
         return used, total, reserved
     used, total, reserved = whole(used), whole(total), whole(reserved)
@@ -116,18 +121,14 @@ def memory(value: object) -> Memory | None:
     return used, total, reserved if reserved is not None and reserved <= total - used else None
 
 
-def _size(value: object) -> int | None:
-    return value if type(value) is int and 0 <= value <= LARGEST_WHOLE else whole(value)
-
-
 def process_list(value: object) -> dict[int, int | None] | None:
     """pid → bytes; ``None`` bytes where the driver won't tell. A pid is there once for each MIG instance it uses."""
     if not isinstance(value, list):
         return None
     held: dict[int, int | None] = {}
     for process in value[:MOST_PROCESSES]:
-        pid = _size(member(process, "pid"))
-        used = _size(member(process, "usedGpuMemory"))
+        pid = count(member(process, "pid"))
+        used = count(member(process, "usedGpuMemory"))
         if pid is not None:
             before = held.get(pid)
             held[pid] = used if before is None else before + (used or 0)

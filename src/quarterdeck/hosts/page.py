@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 from quarterdeck.model.gpu import Ecc, GpuView, MigInstance, PcieLink
 from quarterdeck.wire.prometheus import Page
 
+MOST_GPUS = 256
+"""Of one page. Those who read pages give one more, where there are more."""
 LARGEST = 1e18
 """Larger values are DCGM's ways of saying "no value" (9223372036854775794 and its neighbours)."""
 _MOST_MIB = 2**24

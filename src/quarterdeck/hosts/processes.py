@@ -15,6 +15,7 @@ from typing import Any
 
 from quarterdeck.format import printable
 from quarterdeck.hosts.ollama_store import names_of
+from quarterdeck.hosts.reapers import takes_orphans
 from quarterdeck.model import commandlines
 from quarterdeck.model.commandlines import NOTHING_TOLD, CommandLine
 from quarterdeck.model.gpu import GpuProcess, GpuView
@@ -24,10 +25,6 @@ RECHECK_S = 5.0
 PORTS_AGAIN_S = 10.0
 """A server that doesn't listen yet is asked again this often."""
 _LONGEST_CHAIN = 16
-_REAPERS = frozenset(
-    ("systemd", "init", "tini", "dumb-init", "docker-init", "catatonit", "conmon", "launchd", "s6-svscan", "runsvdir")
-)
-"""Who takes in the children of the dead."""
 _CONTAINER = re.compile(r"(?:^|[/:-])([0-9a-f]{64})(?:\.scope)?(?:/|$)")
 _NAMED_CONTAINER = re.compile(r"/(?:lxc(?:\.payload)?[./]|machine\.slice/machine-)([^/]+?)(?:\.scope)?(?:/|$)")
 
@@ -46,7 +43,7 @@ class _Known:
     serves: tuple[str, ...] = ()
     inner_pid: int | None = None
     """Its pid in the innermost container that it is in."""
-    ports: tuple[int, ...] = ()
+    ports: tuple[int, ...] | None = None
     ports_at: float = -math.inf
     server: tuple[int, float] | None = None
     """Pid and start of the server it was first seen working for …"""
@@ -65,25 +62,28 @@ class ProcessTable:
 
     def details(self, pids: Iterable[int]) -> dict[int, GpuProcess]:
         """What is known of each; one that can't be seen (another namespace, gone) is left out. Never raises."""
-        asked: set[int] = set()
+        seen: dict[int, tuple[_Known, int]] = {}
         found = {}
+        # Only where the whole machine is seen, and not a container, the kernel's threads are.
+        machines = self._read(2, "comm").strip() == "kthreadd"
         for pid in pids:
-            chain = self._chain(pid)
-            asked.update(known.pid for known in chain)
+            chain = self._chain(pid, seen)
             if chain:
-                found[pid] = self._process(chain)
-        for gone in self._known.keys() - asked:
+                found[pid] = self._process(chain, machines=machines)
+        for gone in self._known.keys() - seen.keys():
             del self._known[gone]
         return found
 
-    def _chain(self, pid: int) -> list[_Known]:
-        """The process and those above it, as far as they can be seen."""
+    def _chain(self, pid: int, seen: dict[int, tuple[_Known, int]]) -> list[_Known]:
+        """The process and those above it, as far as they can be seen. ``seen``: those looked at already, with their parents."""
         chain: list[_Known] = []
         while pid > 0 and len(chain) < _LONGEST_CHAIN and all(known.pid != pid for known in chain):
             try:
-                process = self._module().Process(pid)
-                chain.append(self._looked_up(process))
-                pid = process.ppid()
+                if pid not in seen:
+                    process = self._module().Process(pid)
+                    seen[pid] = self._looked_up(process), int(_or(process.ppid, 0))
+                known, pid = seen[pid]
+                chain.append(known)
             except Exception:  # noqa: BLE001  (gone, not permitted, half of /proc missing: the chain ends here)
                 break
         return chain
@@ -125,15 +125,13 @@ class ProcessTable:
         except OSError:
             return ""
 
-    def _process(self, chain: list[_Known]) -> GpuProcess:
+    def _process(self, chain: list[_Known], *, machines: bool) -> GpuProcess:
         first = chain[0]
         server = next((known for known in chain if not known.told.worker), None)
-        orphaned = _orphaned(chain, server, self._lives)
+        orphaned = _orphaned(chain, server, self._lives, machines=machines)
         above = chain[chain.index(server) + 1] if server is not None and server is not chain[-1] else None
         part_of = [known for known in chain[: chain.index(server) + 1 if server else None] if known.told.engine]
-        ports: list[int] = []
-        if server is not None and not orphaned:
-            ports = [*self._ports(server), *(self._ports(above, told=False) if above and above.pid > 1 else ())]
+        ports = None if server is None or orphaned else self._ports(server, above)
         first.served = next((known.serves for known in part_of if known.serves), first.served)
         return GpuProcess(
             first.pid,
@@ -142,7 +140,8 @@ class ProcessTable:
             container=first.container,
             started=first.started,
             engine=part_of[0].told.engine if part_of else None,
-            ports=tuple(dict.fromkeys(ports)),
+            ports=ports,
+            told_port=server.told.port if server is not None and not orphaned and not server.container else None,
             serves=tuple(printable(name, 200) for name in first.served[:16]),
             orphaned=orphaned,
         )
@@ -153,18 +152,23 @@ class ProcessTable:
         except Exception:  # noqa: BLE001  (gone, or not to be seen: then it isn't its server either)
             return False
 
-    def _ports(self, known: _Known, *, told: bool = True) -> tuple[int, ...]:
-        """Where it listens; with ``told``, what its command line says where that can't be seen.
+    def _ports(self, server: _Known, above: _Known | None) -> tuple[int, ...] | None:
+        """Where a server listens, and the process that started it; ``None`` where that can't be seen, or it doesn't listen yet.
 
-        The sockets of a container with a network of its own can't be seen, and what its command line says is a port in there.
+        The sockets of a container with a network of its own can't be seen: one that seems to listen nowhere is unknown.
         """
+        own = self._seen(server)
+        if own is None or (not own and (server.container or server.told.port is not None)):
+            return None
+        parents = self._seen(above) if above is not None and above.pid > 1 else None
+        return tuple(dict.fromkeys((*own, *(parents or ()))))
+
+    def _seen(self, known: _Known) -> tuple[int, ...] | None:
         now = self.monotonic()
         if not known.ports and now - known.ports_at >= PORTS_AGAIN_S:
             known.ports_at = now
-            known.ports = _or(lambda: self._listening(known.pid), ())
-        if known.ports or not told or known.container or known.told.port is None:
-            return known.ports
-        return (known.told.port,)
+            known.ports = _or(lambda: self._listening(known.pid), None)
+        return known.ports
 
     def _listening(self, pid: int) -> tuple[int, ...]:
         psutil = self._module()
@@ -231,24 +235,20 @@ def _may_retitle(known: _Known) -> bool:
     return known.told.engine is None or commandlines.is_python(known.argv)
 
 
-def _orphaned(chain: list[_Known], server: _Known | None, lives: Callable[[tuple[int, float]], bool]) -> bool:
+def _orphaned(
+    chain: list[_Known], server: _Known | None, lives: Callable[[tuple[int, float]], bool], *, machines: bool
+) -> bool:
     """Whether the first of ``chain`` is a worker whose server is gone: who takes in orphans now stands in its place."""
     worker = chain[0]
     if not worker.told.worker or worker.told.engine is None or server is None:
         return False
-    if _takes_orphans(server):
+    first = 1 in (server.pid, server.inner_pid)
+    if takes_orphans(server.argv, server.name, first=first, machines=machines and server.pid == 1):
         return True
     here = (server.pid, server.started)
     if worker.server is None:
         worker.server = here
     return worker.server != here and not lives(worker.server)  # taken in by somebody that we don't know by name
-
-
-def _takes_orphans(known: _Known) -> bool:
-    """Process 1 of the machine or of a container, unless it is the model server itself, or a program with one inside."""
-    if known.told.engine is not None or commandlines.is_python(known.argv):
-        return False
-    return known.pid == 1 or known.inner_pid == 1 or known.name in _REAPERS
 
 
 def _or(ask: Callable[[], Any], otherwise: Any) -> Any:

@@ -8,6 +8,7 @@ connection.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import secrets
 import shutil
@@ -88,6 +89,7 @@ class SshConnection:
         self._retry_at = float("-inf")
         self._up_at: float | None = None
         self._reason = ""
+        self._refused = asyncio.Event()
         self._refusals: deque[tuple[float, str]] = deque(maxlen=8)
 
     @property
@@ -135,9 +137,19 @@ class SshConnection:
             raise self._failure(f"no tunnel: {ssh_words(tuple(process.said), process.status)}")
         return path
 
-    def refusal_since(self, moment: float) -> str | None:
-        """Why a tunnel's target could not be reached from there after ``moment`` (monotonic seconds), where ssh said so."""
-        return next((words for at, words in reversed(self._refusals) if at >= moment), None)
+    async def refusal_since(self, moment: float, wait: float) -> str | None:
+        """Why a tunnel's target could not be reached from there after ``moment`` (monotonic seconds), where ssh says so.
+
+        It may say so up to ``wait`` seconds from now.
+        """
+        for seconds in (wait, 0.0):
+            found = next((words for at, words in reversed(self._refusals) if at >= moment), None)
+            if found is not None or not seconds:
+                return found
+            self._refused.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._refused.wait(), seconds)
+        return None
 
     async def close(self) -> None:
         """End it. Never raises."""
@@ -214,6 +226,7 @@ class SshConnection:
         words = channel_words(line)
         if words is not None:
             self._refusals.append((self._monotonic(), words))
+            self._refused.set()
 
     def _came_up(self) -> None:
         self.generation += 1

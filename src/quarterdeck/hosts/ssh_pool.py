@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -14,6 +15,9 @@ from quarterdeck.hosts.ssh_connection import SshConnection
 
 _LONGEST_FOLDER = 60
 """A socket's path may have some 104 bytes, of which ssh wants 17 for a name that it makes first."""
+
+_PLAIN = re.compile(r"/[A-Za-z0-9_.,/+-]*")
+"""What ssh takes as it is: in an option a space ends the path, % and $ stand for something, and a colon ends a forwarding's."""
 
 
 class SshPool:
@@ -61,7 +65,7 @@ def _place() -> str:
     """A folder for private files with a short name: this session's own, else the one for temporary files."""
     own = os.environ.get("XDG_RUNTIME_DIR", "")
     for candidate in (own, tempfile.gettempdir()):
-        if candidate.startswith("/") and len(os.fsencode(candidate)) <= _LONGEST_FOLDER and _usable(candidate):
+        if _PLAIN.fullmatch(candidate) and len(os.fsencode(candidate)) <= _LONGEST_FOLDER and _usable(candidate):
             return candidate
     return "/tmp"  # noqa: S108  (mkdtemp makes a folder in it that is ours alone)
 

@@ -6,14 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from quarterdeck.hosts.procfs import PsRow
+from quarterdeck.hosts.reapers import takes_orphans
 from quarterdeck.model import commandlines
 from quarterdeck.model.gpu import GpuProcess
 
 _LONGEST_CHAIN = 16
-_REAPERS = frozenset(
-    ("systemd", "init", "tini", "dumb-init", "docker-init", "catatonit", "conmon", "s6-svscan", "runsvdir")
-)
-"""Who takes in the children of the dead."""
 
 
 def described(process: GpuProcess, rows: Mapping[int, PsRow], read_at: float) -> GpuProcess:
@@ -24,7 +21,7 @@ def described(process: GpuProcess, rows: Mapping[int, PsRow], read_at: float) ->
     told = [commandlines.read(row.args) for row in chain]
     server = next((place for place, line in enumerate(told) if not line.worker), None)
     worker = told[0].worker and told[0].engine is not None
-    orphaned = worker and server is not None and _takes_orphans(chain[server])
+    orphaned = worker and server is not None and takes_orphans(chain[server].args, "", first=chain[server].pid == 1)
     part_of = [line for line in told[: None if server is None else server + 1] if line.engine]
     port = told[server].port if server is not None and not orphaned else None
     return replace(
@@ -33,7 +30,7 @@ def described(process: GpuProcess, rows: Mapping[int, PsRow], read_at: float) ->
         user=chain[0].user or None,
         started=read_at - chain[0].age_s,
         engine=part_of[0].engine if part_of else process.engine,
-        ports=(port,) if port is not None else (),
+        told_port=port,
         serves=next((line.serves for line in part_of if line.serves), ()),
         orphaned=orphaned,
     )
@@ -45,8 +42,3 @@ def _chain(pid: int, rows: Mapping[int, PsRow]) -> Iterator[PsRow]:
         seen.add(pid)
         yield rows[pid]
         pid = rows[pid].parent
-
-
-def _takes_orphans(row: PsRow) -> bool:
-    program = row.args[0].rpartition("/")[2] if row.args else ""
-    return row.pid == 1 or program in _REAPERS

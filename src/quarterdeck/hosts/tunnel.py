@@ -9,6 +9,9 @@ from quarterdeck.hosts.ssh_pool import SshPool
 from quarterdeck.model.reading import Outcome
 from quarterdeck.wire.failure import Failure
 
+_HUNG_UP = ("connection ", "TLS: connection ")
+_LAST_WORDS_S = 0.2
+
 
 class Tunnel:
     """One endpoint's tunnel. Opened at the first poll, and again on every new connection."""
@@ -35,14 +38,19 @@ class Tunnel:
         self._asked_at = self._monotonic()
         return self._path
 
-    def explained(self, failure: Failure) -> Failure:
-        """``failure`` of a request through it: a server that isn't there looks like one that hangs up on us."""
+    async def explained(self, failure: Failure) -> Failure:
+        """``failure`` of a request through it: a server that isn't there looks like one that hangs up on us.
+
+        What ssh has to say of that comes a moment later; it is waited for, but not long.
+        """
         where = self._connection.destination
         if not self._connection.up:
             known = failure.reason.startswith("ssh ")
             return failure if known else Failure(Outcome.FAILED, f"ssh {where}: still connecting")
-        refusal = self._connection.refusal_since(self._asked_at)
-        if refusal is None or failure.status is not None:
+        if failure.status is not None or not failure.reason.startswith(_HUNG_UP):
+            return failure
+        refusal = await self._connection.refusal_since(self._asked_at, _LAST_WORDS_S)
+        if refusal is None:
             return failure
         outcome = Outcome.REFUSED if "refused" in refusal.lower() else Outcome.FAILED
         return Failure(outcome, f"{refusal[:1].lower()}{refusal[1:]} on {where} (through ssh)")

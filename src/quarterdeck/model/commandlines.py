@@ -14,6 +14,8 @@ _MOST = 4096
 DEFAULT_PORTS = {"vllm": 8000, "ollama": 11434, "llamacpp": 8080, "sglang": 30000}
 _VLLM_TITLE = re.compile(r"[^\s:]*::(EngineCore|Worker|APIServer|DPCoordinator)(?![a-z])")
 """The part before the colons is whatever VLLM_PROCESS_NAME_PREFIX says."""
+_SGLANG_WORKER = re.compile(r"sglang::\w*(?:scheduler|detokenizer|controller)")
+"""Its router and its servers give themselves such titles too, and those are nobody's workers."""
 _SECRET_WORDS = frozenset(
     ("key", "apikey", "token", "secret", "password", "passwd", "credential", "credentials", "auth")
 )
@@ -82,7 +84,7 @@ def _titled(args: list[str]) -> CommandLine | None:
     if title is not None:
         return CommandLine("vllm", worker=title[1] != "APIServer")
     if args[0].startswith("sglang::"):
-        return CommandLine("sglang", worker=True)
+        return CommandLine("sglang", worker=_SGLANG_WORKER.match(args[0]) is not None)
     return None
 
 

@@ -36,8 +36,10 @@ class GpuProcess:
     """The model whose memory this is, where it can be told."""
     engine: str | None = None
     """The kind of model server that it is part of, by command lines ("vllm", "ollama", "llamacpp", "sglang")."""
-    ports: tuple[int, ...] = ()
-    """TCP ports where it or the server above it listens, else those that their command lines say."""
+    ports: tuple[int, ...] | None = None
+    """TCP ports where it or the server above it was seen to listen; () = nowhere, ``None`` where that can't be seen."""
+    told_port: int | None = None
+    """The port that the server's command line says, or its engine's default: a hint."""
     serves: tuple[str, ...] = ()
     """Names that the model it holds may have, by command lines and Ollama's manifests."""
     orphaned: bool = False

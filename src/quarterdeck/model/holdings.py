@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from quarterdeck.model.fleet import EndpointView
     from quarterdeck.model.host import HostView
 
-LOCAL_SOURCES = ("nvml", "local")
+LOCAL_SOURCES = ("nvml", "amdgpu", "apple", "local")
 """What `HostView.source` says of the machine that this program runs on."""
 _LOOPBACK = ("localhost", "::1")
 _PORTS = {"http": 80, "https": 443}
@@ -26,6 +26,8 @@ _NEAR = 0.25
 """A process holds a model where its memory differs from the model's by no more than this share of it …"""
 _CONTEXT_BYTES = 768 * 2**20
 """… and what a process takes before it loads anything."""
+_APART_BYTES = 128 * 2**20
+"""Less than this between two sizes may be chance."""
 
 
 class Loaded(NamedTuple):
@@ -85,19 +87,21 @@ def held(host: HostView, known: Sequence[Claim]) -> HostView:
 def owner(process: GpuProcess, known: Iterable[Claim]) -> Claim | None:
     """The endpoint that a process works for.
 
-    By the ports where its server listens; where those aren't known, by the engine and the model of its command line, if there
-    is only one such endpoint. A remote reading tells the title at most, and that has to do.
+    By the ports where its server listens. Where those can't be seen: by the port of its command line, then by engine and model
+    name, then by being the only endpoint of its engine on that machine (a remote reading tells the title at most).
     """
-    if process.ports:
-        return next((claim for port in process.ports for claim in known if claim.port == port), None)
     if process.orphaned:
         return None
+    if process.ports is not None:
+        return next((claim for port in process.ports for claim in known if claim.port == port), None)
     engine = process.engine or engine_of_title(process.name or "")
     if engine is None:
         return None
-    alike = [claim for claim in known if claim.engine == engine or _runs(claim.engine, process.name)]
+    alike = [claim for claim in known if claim.engine in (None, engine) or _runs(claim.engine, process.name)]
+    told = [claim for claim in alike if process.told_port is not None and claim.port == process.told_port]
     serving = [claim for claim in alike if any(_same_model(m.id, process.serves) for m in claim.models)]
-    candidates = serving if process.serves and serving else alike
+    only = [claim for claim in alike if claim.engine is not None and not process.serves]
+    candidates = told or serving or only
     return candidates[0] if len(candidates) == 1 else None
 
 
@@ -148,9 +152,23 @@ def _shared(claim: Claim, processes: Mapping[int, GpuProcess], totals: Mapping[i
 
 
 def _by_size(totals: Mapping[int, int], models: Iterable[Loaded]) -> dict[int, str | None]:
-    """Each process with the model of nearest size, where that is so near that no other could be meant."""
+    """Each process with the model of its size, where that can be told.
+
+    As many processes as models: in the order of their sizes, where neighbours differ enough. Else (a model that still loads isn't
+    listed): a model that only one process is near to, and which is the only one near to that.
+    """
     sizes = {model.id: model.vram_bytes for model in models if model.vram_bytes}
     found: dict[int, str | None] = dict.fromkeys(totals)
+    pids, names = sorted(totals, key=totals.__getitem__), sorted(sizes, key=sizes.__getitem__)
+    if len(pids) == len(names) and all(_near(totals[p], sizes[n]) for p, n in zip(pids, names, strict=True)):
+        for place, (pid, name) in enumerate(zip(pids, names, strict=True)):
+            beside = [other for other in (place - 1, place + 1) if 0 <= other < len(pids)]
+            if all(
+                abs(totals[pids[other]] - totals[pid]) >= _APART_BYTES <= abs(sizes[names[other]] - sizes[name])
+                for other in beside
+            ):
+                found[pid] = name
+        return found
     for pid, total in totals.items():
         fitting = [name for name, wanted in sizes.items() if _near(total, wanted)]
         if len(fitting) == 1 and sum(_near(other, sizes[fitting[0]]) for other in totals.values()) == 1:

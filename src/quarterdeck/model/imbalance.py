@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from quarterdeck.format import duration, percent
@@ -16,6 +16,9 @@ LEAVE_S = 10.0
 
 CHANCE = 3.0
 """Requests that come at random differ between equal replicas by the square root of their number; so many times that is no chance."""
+
+_BEFORE = " (a moment ago)"
+"""Behind numbers that are no longer those of now."""
 
 Key = tuple[str, str]
 """Name of the replica, and in what it is odd."""
@@ -89,7 +92,8 @@ class Held:
 
 def held(before: Mapping[Key, Held], found: Mapping[Key, str], now: float) -> dict[Key, Held]:
     """What is odd, remembered through short calm."""
-    kept = {key: past for key, past in before.items() if key not in found and now - past.seen < LEAVE_S}
+    calm = {key: past for key, past in before.items() if key not in found and now - past.seen < LEAVE_S}
+    kept = {key: replace(past, text=past.text.removesuffix(_BEFORE) + _BEFORE) for key, past in calm.items()}
     return kept | {key: Held(before[key].since if key in before else now, now, text) for key, text in found.items()}
 
 

@@ -70,6 +70,8 @@ class ConsoleApp(TerminalApp):
         self._clock = clock
         self._on_started = on_started
         self._problems = (*problems, *self.theme_problems)
+        self.timing: set[str] = set()
+        """Endpoints to which a request is being timed."""
         self._notice = ("", 0.0)
         self._drawn: tuple[FleetSnapshot, int] | None = None
         self.set_reactive(ConsoleApp.fleet, configured(fleet, clock))
@@ -150,9 +152,9 @@ class ConsoleApp(TerminalApp):
         """The news in the status line."""
         return self._notice[0]
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, seconds: float = NOTICE_S) -> None:
         """Put news into the status line for a few seconds."""
-        self._notice = (text, self._clock.monotonic() + NOTICE_S)
+        self._notice = (text, self._clock.monotonic() + seconds)
         self.redraw()
 
     def on_key(self, event: events.Key) -> None:
@@ -238,7 +240,8 @@ class ConsoleApp(TerminalApp):
         """Keys, states, columns."""
         from quarterdeck.tui.screens.help import HelpScreen
 
-        self.push_screen(HelpScreen())
+        screen = self.screen
+        self.push_screen(HelpScreen(screen.where if isinstance(screen, ConsoleScreen) else "fleet"))
 
     def do_view_fleet(self) -> None:
         """The top view."""

@@ -135,9 +135,9 @@ def _reason_runs(view: EndpointView, width: int, now: float | None = None) -> li
 
 def says_why(view: EndpointView, layout: Layout) -> bool:
     """Whether the row of an endpoint has its whole reason in it."""
-    trend = (place for place in layout.places if place.column.id == "trend" and _in_trouble(view))
-    place = _reason_span(view, layout) or next(trend, None)
-    return layout.has("reason") or (place is not None and cell_width(reason_text(view)) <= place.width)
+    own = "reason" if layout.has("reason") else "trend" if _in_trouble(view) else ""
+    place = _reason_span(view, layout) or next((place for place in layout.places if place.column.id == own), None)
+    return place is not None and cell_width(reason_text(view)) <= place.width
 
 
 def _endpoint_cell(place: Place, view: EndpointView, layout: Layout, moment: Moment) -> list[Run]:

@@ -141,16 +141,20 @@ def _cursored(text: str, tone: str, cursor: int | None) -> tuple[Run, ...]:
 
 
 def ruler(axis: TimeAxis, marks: Mapping[int, Mark], cursor: int | None = None, *, labelled: bool = True) -> Line:
-    """The time axis: a tick and a clock time where there is room, a glyph where something happened, the cursor's foot."""
+    """The time axis: a glyph where something happened, the cursor's foot; ``labelled``: ticks and clock times where there is room.
+
+    Ticks move with the time, and every cell that moves is sent: one axis of several that stand below each other has them.
+    """
     cells = ["─"] * axis.cells
     taken = {*marks, *({cursor} if cursor is not None else ())}
-    for at, text in time_ticks(axis.first_unix, axis.first_unix + axis.step * axis.cells, axis.cells):
+    until = axis.first_unix + axis.step * axis.cells
+    for at, text in time_ticks(axis.first_unix, until, axis.cells) if labelled else ():
         place = math.floor((at - axis.first_unix) / axis.step + 1e-9)
         if not 0 <= place < axis.cells:
             continue
         cells[place] = "┴"
         after = range(place + 1, place + 1 + len(text))
-        if labelled and after.stop <= axis.cells and taken.isdisjoint(after):
+        if after.stop <= axis.cells and taken.isdisjoint(after):
             cells[after.start : after.stop] = text
     runs = [Run(fit("0", GUTTER - 2, right=True) + " └", FAINT)]
     begin = 0

@@ -46,6 +46,7 @@ COMMANDS = (
     Command("next_section", ("tab",), "Tab", "Next section", "Go to the next section of the page.", ("endpoint",)),
     Command("previous_section", ("shift+tab",), "⇧Tab", "Previous section", "Go to the section before.", ("endpoint",)),
     Command("copy", ("y",), "y", "Copy raw values", "Copy the raw values and where they came from.", ("endpoint",)),
+    Command("time_request", ("t",), "t", "Time a request", "Send one small request (16 tokens) to a model in memory, and time it. Asks first where it is external, a gateway or protected.", ("endpoint",)),
     Command("toggle", ("x",), "x", "Unfold or fold", "Show or hide the models and replicas of the endpoint.", ("fleet",)),
     Command("filter", ("slash",), "/", "Filter", "Keep what contains a word (name, engine, model, host, state, process); !word drops it.", ("fleet", "gpus")),
     Command("sort", ("s",), "s", "Sort", "Sort by severity, name, tok/s or queue, in turn; GPUs by machine, trouble, load, memory or heat.", ("fleet", "gpus")),

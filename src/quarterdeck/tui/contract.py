@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from quarterdeck.config.fleet import EndpointSpec, FleetConfig, HostSpec
 from quarterdeck.model.fleet import FleetSnapshot
+
+if TYPE_CHECKING:
+    from quarterdeck.model.models import ModelReading
+    from quarterdeck.model.own import OwnRequest
 
 
 class EngineLike(Protocol):
@@ -48,6 +52,13 @@ class EngineLike(Protocol):
 
     def set_interval(self, seconds: float) -> None:
         """Change the interval."""
+        ...
+
+    async def probe(self, name: str) -> tuple[ModelReading, OwnRequest]:
+        """Send one small request to an endpoint and time it: the model it went to, and what it took.
+
+        Raises UsageError where it can't or must not be sent, QuarterdeckError where it fails.
+        """
         ...
 
 

@@ -47,7 +47,7 @@ def impact(process: GpuProcess, entry: Entry, unix: float, count: int) -> list[s
     old = f", {age(unix - process.started)} old" if process.started is not None and unix else ""
     lines = [
         f"It holds {size(held)} of GPU memory{old}. The server it worked for is gone, and no endpoint that is watched uses it.",
-        "It gets SIGTERM, and SIGKILL with what it started if it is still there after 5 s.",
+        "It and the other workers of that server get SIGTERM, and SIGKILL if they are still there after 5 s.",
     ]
     if count > 1:
         lines.append(f"There are {count} orphans on this GPU; this is the largest.")

@@ -8,7 +8,7 @@ from quarterdeck.model.holdings import PartKind, parts
 from quarterdeck.model.host import HostView
 from quarterdeck.tui.gpus import Entry, Letters, is_hot
 from quarterdeck.tui.gpus_bars import letter, part_tone
-from quarterdeck.tui.hosts import is_old, machine_runs, why_no_gpu
+from quarterdeck.tui.hosts import is_old, is_old_gpu, machine_runs, why_no_gpu
 from quarterdeck.tui.lines import (
     ACCENT,
     BAD,
@@ -87,7 +87,7 @@ def why_missing(gpu: GpuView, *values: str) -> str:
 
 def is_stale(entry: Entry, now: float) -> bool:
     """Whether a GPU's values are not of now."""
-    return entry.gpu.lost or is_old(entry.host, now)
+    return is_old_gpu(entry.gpu, entry.host, now)
 
 
 def stale_text(entry: Entry, now: float) -> str:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from quarterdeck.tui.columns import COLUMNS
-from quarterdeck.tui.commands import COMMANDS
+from quarterdeck.tui.commands import COMMANDS, Command
 from quarterdeck.tui.lines import EMPTY_LINE, FAINT, MUTED, PLAIN, STRONG, TITLE, Line, Run, cut, fit, wrap
 from quarterdeck.tui.states import LOOKS, WAITING
 
 _LABEL = 14
+_SCREENS = {
+    "fleet": "in the fleet",
+    "endpoint": "on an endpoint's page",
+    "gpus": "among the GPUs",
+    "gpu": "on a GPU's page",
+}
 
 
-def help_lines(width: int) -> list[Line]:
-    """Keys, states and columns."""
-    lines = [Line((Run("  Help  ", STRONG), Run("Esc goes back", MUTED)), "head"), *_titled("Keys")]
-    for command in COMMANDS:
-        if command.keys:
+def help_lines(width: int, where: str = "fleet") -> list[Line]:
+    """Keys, those of the screen ``where`` first; states and columns."""
+    lines = [Line((Run("  Help  ", STRONG), Run("Esc goes back", MUTED)), "head")]
+    for title, commands in _keys(where):
+        lines += _titled(title)
+        for command in commands:
             lines += _entry((Run(fit(command.shown, _LABEL), STRONG),), command.help, width)
     lines += _titled("States, the worst first")
     for seen in (*LOOKS.values(), WAITING):
@@ -27,6 +34,19 @@ def help_lines(width: int) -> list[Line]:
     lines += _entry((Run(fit("–", _LABEL), STRONG),), "Not known. It never means zero.", width)
     lines += [EMPTY_LINE, Line((Run("  All commands: ", FAINT), Run(": or ctrl+p", MUTED)))]
     return [Line(cut(line.runs, width), line.ground) for line in lines]
+
+
+def _keys(where: str) -> list[tuple[str, list[Command]]]:
+    """The keys that work where the help was asked for, and those that work elsewhere only, each once."""
+    screens = {where: _SCREENS.get(where, where), **_SCREENS}
+    left = [command for command in COMMANDS if command.keys]
+    found = []
+    for screen, name in screens.items():
+        here = [command for command in left if screen in command.where]
+        left = [command for command in left if command not in here]
+        if here:
+            found.append((f"Keys {name}" if screen == where else f"Only {name}", here))
+    return found
 
 
 def _titled(text: str) -> list[Line]:

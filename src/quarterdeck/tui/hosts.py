@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from quarterdeck.format import DASH, age, percent, printable, size, spark
-from quarterdeck.model.gpu import GpuView
-from quarterdeck.model.host import HostView
 from quarterdeck.tui.bars import bar
 from quarterdeck.tui.lines import (
     BAD,
@@ -25,7 +23,9 @@ from quarterdeck.tui.lines import (
     width_of,
 )
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what isn't needed to paint the first frame isn't imported before it
+    from quarterdeck.model.gpu import GpuView
+    from quarterdeck.model.host import HostView
     from quarterdeck.tui.gpus import Mark
 
 LONGEST_NAME = 18
@@ -84,6 +84,11 @@ def _compact(host: HostView, name_width: int, width: int, show: Level, now: floa
 def is_old(host: HostView, now: float) -> bool:
     """Whether what is known of a host's GPUs is what they were when it was last read."""
     return bool(host.reason) and host.at is not None and now - host.at > OLD_S
+
+
+def is_old_gpu(gpu: GpuView, host: HostView, now: float) -> bool:
+    """Whether a GPU's values are not of now: it is lost, its driver hangs, or its host can't be read."""
+    return gpu.lost or (gpu.at is not None and now - gpu.at > OLD_S) or is_old(host, now)
 
 
 def why_no_gpu(host: HostView, now: float) -> str:
@@ -215,7 +220,7 @@ def _roomy(hosts: Sequence[HostView], width: int, now: float) -> list[Line]:
         for gpu in host.gpus:
             memory = stacks.get((host.name, gpu.key)) or bar(gpu.memory_fraction, bars, "bar-memory")
             line = _gpu_line(gpu, memory, min(names, 28), width, now)
-            lines.append(_greyed(line) if gpu.lost or is_old(host, now) else line)
+            lines.append(_greyed(line) if is_old_gpu(gpu, host, now) else line)
     return lines
 
 

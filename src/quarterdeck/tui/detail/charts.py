@@ -24,6 +24,8 @@ _HEIGHTS = (12, 10, 9, 8, 6, 4, 3, 2)
 """Heights of a plot at whose edges round values can stand."""
 _SMALLEST = 3
 _MARGIN = 2
+_FEW = 2
+"""So many charts have times each; more have them below the last one."""
 _WIDE = 80
 """From so many cells on, the values of all charts fit in two lines."""
 _BEFORE_S = 120.0
@@ -141,7 +143,7 @@ def pane_lines(shown: Drawing, look: Look, width: int, height: int) -> list[Line
     lines = [*head, *under]
     for place, chart in enumerate(charts):
         last = place == len(charts) - 1
-        lines += _chart_lines(shown, chart, plot, labelled=last or plot > INLINE_HEIGHT)
+        lines += _chart_lines(shown, chart, plot, labelled=last or len(charts) <= _FEW)
         lines += [EMPTY_LINE] if gap and not last else []
     return [*lines, *legend]
 

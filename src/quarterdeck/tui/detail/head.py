@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from quarterdeck.format import DASH, age, duration, printable
 from quarterdeck.model.fleet import EndpointView, State
 from quarterdeck.tui.cells import Moment, age_text, reason_text
-from quarterdeck.tui.detail.parts import INDENT, Section, bulleted, worded
-from quarterdeck.tui.lines import ACCENT, MUTED, PLAIN, STRONG, WARN, Line, Run, cut
+from quarterdeck.tui.detail.parts import INDENT, LABEL, Section, bulleted, worded
+from quarterdeck.tui.lines import ACCENT, MUTED, PLAIN, STRONG, WARN, Line, Run, cell_width, cut, fit
 from quarterdeck.tui.rows import engine_text, models_text
 from quarterdeck.tui.states import look
 
-_IDENTITY_LABEL = 26
+_IDENTITY_LABEL = 36
+"""Cells that what a server calls its settings has at most."""
 
 
 def title_line(view: EndpointView, moment: Moment, width: int) -> Line:
@@ -57,10 +58,11 @@ def identity_lines(view: EndpointView, moment: Moment, width: int) -> list[Line]
 
 def told_section(view: EndpointView, width: int) -> Section:
     """What else the server tells of itself: data types, sizes, flags."""
-    label = min(_IDENTITY_LABEL, max(8, width // 3))
+    longest = max((cell_width(printable(name, 60)) for name, _ in view.identity), default=0) + 2
+    label = min(max(LABEL, longest), _IDENTITY_LABEL, max(8, width // 2))
     lines: list[Line] = []
     for name, value in view.identity:
-        lines += worded(printable(name, label - 1), printable(value, 200), width, label_width=label)
+        lines += worded(fit(printable(name, 60), label - 1), printable(value, 200), width, label_width=label)
     return Section("As the server tells", lines)
 
 

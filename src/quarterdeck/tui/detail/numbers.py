@@ -68,7 +68,7 @@ def _extras(view: EndpointView, moment: Moment, old: str) -> list[Number]:
     """What some servers tell; left out where it isn't known."""
     found: list[Number] = []
     if view.cached_tps is not None:
-        found.append(Number("of it cached", tokens_per_second(view.cached_tps), old))
+        found.append(Number("from cache", tokens_per_second(view.cached_tps), old))
     if view.cache_hit_rate is not None:
         found.append(Number("cache hits", percent(view.cache_hit_rate), old))
     if view.preemptions_ps is not None:

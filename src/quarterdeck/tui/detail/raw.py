@@ -15,7 +15,7 @@ from quarterdeck.tui.lines import FAINT, MUTED, PLAIN, Line, Run, cell_width, fi
 from quarterdeck.tui.scales import clock
 
 _NAME = 27
-_VALUE = 12
+_VALUE = 14
 _ENGINES_SHOWN = 8
 _VALUES = tuple(field.name for field in fields(EngineReading) if field.name != "label" and field.type != "bool")
 """All but how it is called, and what says how to read the others."""

@@ -63,7 +63,7 @@ def _model(model: ModelReading, moment: Moment, width: int, room: int, sizes: in
     head = (
         Run(f"{INDENT}{seen.glyph} ", seen.tone),
         Run(fit(seen.word, 10), MUTED),
-        Run(fit(printable(model.id, 120), room), PLAIN),
+        Run(fit(_name(model, room), room), PLAIN),
         Run(fit(size(memory) if memory is not None else "", sizes, right=True), PLAIN),
     )
     spilt = _spilt(model)
@@ -72,6 +72,12 @@ def _model(model: ModelReading, moment: Moment, width: int, room: int, sizes: in
     if not beside or width_of(head) + width_of(beside[0].runs) <= width:
         return [Line((*head, *(beside[0].runs if beside else ())))]
     return [Line(head), *flow([*([spilt] if spilt else []), *facts], width, " " * _INDENTED)]
+
+
+def _name(model: ModelReading, room: int) -> str:
+    """The id; where there is no room for a path, the file's name."""
+    name = printable(model.id, 120)
+    return name if cell_width(name) <= room else printable(model.label, 120)
 
 
 def _spilt(model: ModelReading) -> tuple[Run, ...]:

@@ -26,6 +26,7 @@ HINTS = (
     ("w", "window"),
     ("← →", "cursor"),
     ("y", "copy"),
+    ("t", "time a request"),
     ("r", "refresh"),
 )
 
@@ -109,7 +110,17 @@ class EndpointScreen(PageScreen):
             return
         text, number = raw_text(self._view, self._moment)
         self.app.copy_to_clipboard(text)
-        self.console_app.say(f"copied {number} raw values of {self.endpoint} and where they came from")
+        values = "1 raw value" if number == 1 else f"{number} raw values"
+        self.console_app.say(f"copied {values} of {self.endpoint} and where they came from")
+
+    def do_time_request(self) -> None:
+        """Send one small request and time it."""
+        from quarterdeck.tui.timing import ask
+
+        if self._view is None:
+            self.console_app.say(f"{self.endpoint} is no longer watched")
+        else:
+            ask(self.console_app, self._view)
 
     def do_window(self) -> None:
         """The next window of the charts."""

@@ -141,7 +141,7 @@ class FleetScreen(ConsoleScreen):
         """Clear the filter."""
         self._close_prompt()
         if self._prompt is not None:
-            self._prompt.value = ""
+            self._prompt.clear()
         self._set_filter("")
 
     def do_leave(self) -> None:
@@ -229,6 +229,7 @@ class FleetScreen(ConsoleScreen):
 
     def _close_prompt(self) -> None:
         if self._prompt is not None and self._typing:
+            self._set_filter(self._prompt.text)  # news of the last keys may still be under way
             self.set_focus(None)
             self._prompt.display = False
             self.console_app.redraw()
@@ -236,10 +237,6 @@ class FleetScreen(ConsoleScreen):
     def on_input_changed(self, event: object) -> None:
         """The filter is being typed."""
         self._set_filter(str(getattr(event, "value", "")))
-
-    def on_input_submitted(self) -> None:
-        """The filter stays; the keys are the table's again."""
-        self._close_prompt()
 
     def on_fleet_table_opened(self) -> None:
         """Double click."""

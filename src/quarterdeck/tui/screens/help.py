@@ -17,10 +17,15 @@ class HelpScreen(PageScreen):
     where = "help"
     BINDINGS = bindings("help")
 
+    def __init__(self, about: str) -> None:
+        """``about``: the screen from which it was asked for; its keys come first."""
+        super().__init__()
+        self._about = about
+
     def compose(self) -> ComposeResult:
         """One page."""
         yield LinesBlock(id="page")
 
     def draw(self, frame: Frame) -> None:
         """The same whatever the fleet does; only the width matters."""
-        self.page.show(help_lines(max(1, self.room.width - 1)))
+        self.page.show(help_lines(max(1, self.room.width - 1), self._about))

@@ -11,6 +11,13 @@ from quarterdeck.tui.gpus_listing import Listing, Shown, Spot
 from quarterdeck.tui.lines import EMPTY_LINE, MUTED, STRONG, Line, Run, wrap
 from quarterdeck.tui.widgets.lines_view import LinesView
 
+_HOW = (
+    "A [[host]] in the fleet file names a machine; its gpus says how it is read:",
+    '"local": this machine, by its NVIDIA driver',
+    '"http://HOST:9400/metrics": by dcgm-exporter, nvidia_gpu_exporter or nvitop-exporter',
+    '"ssh": by nvidia-smi there, with nothing installed',
+)
+
 
 class GpuTable(LinesView):
     """What was selected stays selected wherever it moves."""
@@ -66,8 +73,9 @@ class GpuTable(LinesView):
         filtered = bool(self.needle.strip())
         shown = Shown(self.entries, fleet.hosts, letters, self.order, self.selected, moment.now, filtered)
         self._listing = listing(shown, max(1, self.full_width - 1), self._room)
-        if not self._listing.lines:
-            self._listing = Listing(empty_lines(filtered, bool(fleet.hosts), self.full_width), [], cards=False)
+        if not self._listing.spots:
+            how = empty_lines(filtered=filtered, hosts=bool(fleet.hosts), width=self.full_width)
+            self._listing = Listing([*self._listing.lines, *how], [], cards=False)
         self.set_length(len(self._listing.lines))
         self.update_lines()
 
@@ -138,18 +146,11 @@ class GpuTable(LinesView):
             self.post_message(self.Opened() if event.chain == 2 else self.Selected())
 
 
-def empty_lines(filtered: bool, hosts: bool, width: int) -> list[Line]:
-    """What a view without GPUs says."""
+def empty_lines(*, filtered: bool, hosts: bool, width: int) -> list[Line]:
+    """What a view without GPUs says: that there are none, and how to get some."""
     if filtered:
         texts = ["", "no GPU matches the filter", "Esc clears it"]
-    elif hosts:
-        texts = ["", "no GPU on any machine that is watched"]
     else:
-        texts = [
-            "",
-            "no machine is watched",
-            'A [[host]] in the fleet file names one: gpus = "local" reads this machine, gpus = "http://HOST:9400/metrics" '
-            'an exporter, gpus = "ssh" a machine with nothing installed.',
-        ]
+        texts = ["", "no GPU on any machine that is watched" if hosts else "no machine is watched", *_HOW]
     parts = [(part, place) for place, text in enumerate(texts) for part in (wrap(text, max(8, width - 4)) or [""])]
     return [Line((Run(f"  {part}", STRONG if place == 1 else MUTED),)) for part, place in parts]

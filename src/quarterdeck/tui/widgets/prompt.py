@@ -27,6 +27,19 @@ class FilterPrompt(Input):
         self.cursor_blink = False
         self._early = ""
 
+    @property
+    def text(self) -> str:
+        """All that was typed, also before the keys came here."""
+        return self.value + self._early
+
+    def clear(self) -> None:
+        """Nothing is typed."""
+        self._early = self.value = ""
+
+    async def action_submit(self) -> None:
+        """Enter is the screen's, at once: it ends the filter, and another Enter that waits already opens what is left."""
+        self.screen.do_open()  # type: ignore[attr-defined]
+
     def take(self, text: str) -> None:
         """Put in what was typed before the keys came here."""
         if self.is_mounted:
@@ -38,4 +51,5 @@ class FilterPrompt(Input):
         """From now on the keys come here, unless all is typed already."""
         if self.display:
             self.screen.set_focus(self)
-        self.insert_text_at_cursor(self._early)
+        early, self._early = self._early, ""
+        self.insert_text_at_cursor(early)
