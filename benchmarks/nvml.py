@@ -69,7 +69,7 @@ def main() -> int:
     """Print the table; 1 where a budget is broken."""
     import pynvml as nv
 
-    from quarterdeck.hosts.nvml_session import NvmlSession
+    from quarterdeck.hosts.nvml.session import NvmlSession
 
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 15
     session = NvmlSession(time.monotonic)

@@ -47,6 +47,14 @@ class Console:
         self.app.tick()
         await self.pilot.pause()
 
+    async def sees(self, text: str) -> None:
+        """Waits for what is mounted or laid out only after the frame that asked for it."""
+        for _ in range(200):
+            if text in self.text:
+                return
+            await self.pilot.pause()
+        raise AssertionError(f"{text!r} is not in:\n{self.text}")
+
     @property
     def text(self) -> str:
         """What is on the screen."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import pynvml as nv
 
-from quarterdeck.hosts.nvml_session import GpuTable, NvmlSession
+from quarterdeck.hosts.nvml.session import GpuTable, NvmlSession
 
 WORDS = {0x8: "hardware slowdown", 0x20: "software thermal slowdown", 0x4: "power cap"}
 

@@ -10,7 +10,7 @@ from quarterdeck.config.fleet import HostSpec
 from quarterdeck.demo.exporter import ExporterServer
 from quarterdeck.demo.layout import LLAMA, PILOT, QWEN, WORKBENCH
 from quarterdeck.demo.world import World
-from quarterdeck.hosts.exporter import ExporterHost
+from quarterdeck.hosts.exporters.host import ExporterHost
 from quarterdeck.model.holdings import PartKind, claims, held, parts
 from quarterdeck.model.host import HostView
 

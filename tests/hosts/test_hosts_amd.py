@@ -10,7 +10,7 @@ import pytest
 from quarterdeck.config.fleet import HostSpec
 from quarterdeck.hosts.amd import amd_driver, amd_gpus
 from quarterdeck.hosts.local import LocalHost
-from quarterdeck.hosts.nvml import NvmlThread
+from quarterdeck.hosts.nvml.thread import NvmlThread
 from quarterdeck.hosts.other_gpus import OtherGpus
 from quarterdeck.hosts.this_machine import ThisMachine
 from quarterdeck.model.gpu import GpuView, PcieLink

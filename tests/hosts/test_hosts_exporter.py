@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from quarterdeck.config.fleet import HostSpec
-from quarterdeck.hosts.exporter import ExporterHost, page_url, shown_url
+from quarterdeck.hosts.exporters.host import ExporterHost, page_url, shown_url
 from quarterdeck.hosts.open import open_host
 
 Serve = Callable[[Callable[[str], bytes | None]], Awaitable[int]]

@@ -23,7 +23,7 @@ from quarterdeck.hosts.base import HostReading
 from quarterdeck.hosts.cpu import BusyShare
 from quarterdeck.hosts.disk import Disk, models_folder
 from quarterdeck.hosts.local import LocalHost
-from quarterdeck.hosts.nvml import NvmlThread
+from quarterdeck.hosts.nvml.thread import NvmlThread
 from quarterdeck.hosts.open import open_host
 from quarterdeck.hosts.system import System, SystemReading
 

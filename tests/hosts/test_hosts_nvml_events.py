@@ -12,8 +12,8 @@ import pynvml
 import pytest
 
 from fake_nvml import FakeNvml
-from quarterdeck.hosts.nvml_events import MOST_KEPT, XidListener
-from quarterdeck.hosts.nvml_session import NvmlSession
+from quarterdeck.hosts.nvml.events import MOST_KEPT, XidListener
+from quarterdeck.hosts.nvml.session import NvmlSession
 from quarterdeck.hosts.xid import xid_words
 from quarterdeck.model.gpu import Xid
 

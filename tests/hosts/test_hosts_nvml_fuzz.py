@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fake_nvml import ANSWERS, FakeNvml
-from quarterdeck.hosts.nvml_session import NvmlSession
+from quarterdeck.hosts.nvml.session import NvmlSession
 from quarterdeck.model.gpu import GpuView
 
 MAY_LACK = {

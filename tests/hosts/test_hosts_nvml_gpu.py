@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from quarterdeck.hosts.nvml_session import GpuTable, NvmlSession
+from quarterdeck.hosts.nvml.session import GpuTable, NvmlSession
 from quarterdeck.model.gpu import Ecc, GpuProcess, GpuView
 
 Healthy = Callable[[int], GpuView]

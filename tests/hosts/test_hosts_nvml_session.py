@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from quarterdeck.hosts.nvml_session import LAST_RETRY_S, GpuTable, NvmlSession
+from quarterdeck.hosts.nvml.session import LAST_RETRY_S, GpuTable, NvmlSession
 from quarterdeck.model.gpu import GpuView
 
 Healthy = Callable[[int], GpuView]

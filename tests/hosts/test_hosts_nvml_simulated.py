@@ -188,7 +188,7 @@ def test_no_driver_at_all(simulated: Simulated) -> None:
 
 COMES_BACK = """
 import json, os, pathlib, gpu_probe
-from quarterdeck.hosts.nvml_session import NvmlSession
+from quarterdeck.hosts.nvml.session import NvmlSession
 control, clock = pathlib.Path(os.environ["FAKE_NVML_FILE"]), [0.0]
 session = NvmlSession(lambda: clock[0])
 before = session.read()
@@ -257,7 +257,7 @@ def test_a_driver_that_hangs_keeps_the_last_values_and_nobody_waiting(simulated:
 
 HEARS = """
 import json, os, pathlib, gpu_probe
-from quarterdeck.hosts.nvml_session import NvmlSession
+from quarterdeck.hosts.nvml.session import NvmlSession
 control = pathlib.Path(os.environ["FAKE_NVML_FILE"])
 control.write_text("0 xid 13\\n")
 session = NvmlSession(lambda: 7.0)

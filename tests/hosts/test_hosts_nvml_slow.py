@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from fake_nvml import MIB
-from quarterdeck.hosts.nvml_links import THROUGHPUT_EVERY_S
-from quarterdeck.hosts.nvml_session import NvmlSession
-from quarterdeck.hosts.nvml_slow import SLOW_EVERY_S
+from quarterdeck.hosts.nvml.links import THROUGHPUT_EVERY_S
+from quarterdeck.hosts.nvml.session import NvmlSession
+from quarterdeck.hosts.nvml.slow import SLOW_EVERY_S
 from quarterdeck.model.gpu import Ecc, GpuProcess, GpuView, MigInstance, NvLink, PcieLink
 
 Healthy = Callable[[int], GpuView]

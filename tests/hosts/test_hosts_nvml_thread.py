@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from quarterdeck.hosts.nvml import NvmlThread, _Request, _serve
-from quarterdeck.hosts.nvml_session import GpuTable
+from quarterdeck.hosts.nvml.session import GpuTable
+from quarterdeck.hosts.nvml.thread import NvmlThread, _Request, _serve
 
 FOR_EVER = 3600.0
 AT_ONCE = 0.01
@@ -205,8 +205,8 @@ QUITS = """
 import asyncio, ctypes, sys
 from quarterdeck.config.fleet import HostSpec
 from quarterdeck.hosts.local import LocalHost
-from quarterdeck.hosts.nvml import NvmlThread, _Request, _serve
-from quarterdeck.hosts.nvml_session import GpuTable
+from quarterdeck.hosts.nvml.thread import NvmlThread, _Request, _serve
+from quarterdeck.hosts.nvml.session import GpuTable
 import time
 
 class Hung:

@@ -8,9 +8,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from quarterdeck.config.fleet import HostSpec
-from quarterdeck.hosts import dcgm, node, nvidia_smi
 from quarterdeck.hosts.base import HostReading
-from quarterdeck.hosts.exporter import ExporterHost
+from quarterdeck.hosts.exporters import dcgm, node, nvidia_smi
+from quarterdeck.hosts.exporters.host import ExporterHost
 from quarterdeck.model.gpu import Ecc, GpuProcess, GpuView, MigInstance, PcieLink, Xid
 from quarterdeck.wire.failure import Failure
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from quarterdeck.config.fleet import HostSpec
-from quarterdeck.hosts import dcgm
 from quarterdeck.hosts.base import HostReading
-from quarterdeck.hosts.exporter import WANTED, ExporterHost
+from quarterdeck.hosts.exporters import dcgm
+from quarterdeck.hosts.exporters.host import WANTED, ExporterHost
 from quarterdeck.wire.failure import Failure
 
 MIB = 2**20

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quarterdeck.hosts import procfs, smi_csv
-from quarterdeck.hosts.procfs import PsRow
-from quarterdeck.hosts.smi_csv import FIELDS, fields_after, smi_gpus, with_lost
-from quarterdeck.hosts.ssh_processes import described
-from quarterdeck.hosts.ssh_script import MOST_BYTES, MOST_LINES, Answers, ask_gpus, ask_processes
-from quarterdeck.hosts.ssh_words import channel_words, hint, refuses_us, ssh_words
+from quarterdeck.hosts.ssh import procfs, smi_csv
+from quarterdeck.hosts.ssh.processes import described
+from quarterdeck.hosts.ssh.procfs import PsRow
+from quarterdeck.hosts.ssh.script import MOST_BYTES, MOST_LINES, Answers, ask_gpus, ask_processes
+from quarterdeck.hosts.ssh.smi_csv import FIELDS, fields_after, smi_gpus, with_lost
+from quarterdeck.hosts.ssh.words import channel_words, hint, refuses_us, ssh_words
 from quarterdeck.hosts.throttling import throttle_words
 from quarterdeck.model.gpu import GpuProcess
 

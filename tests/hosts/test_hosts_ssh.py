@@ -16,9 +16,11 @@ import pytest
 import fake_nvidia_smi
 import fake_ssh
 from quarterdeck.config.fleet import HostSpec
-from quarterdeck.hosts import ssh, ssh_connection, ssh_pool
-from quarterdeck.hosts.ssh import SshHost
-from quarterdeck.hosts.ssh_pool import SshPool
+from quarterdeck.hosts.ssh import connection as ssh_connection
+from quarterdeck.hosts.ssh import host as ssh
+from quarterdeck.hosts.ssh import pool as ssh_pool
+from quarterdeck.hosts.ssh.host import SshHost
+from quarterdeck.hosts.ssh.pool import SshPool
 
 MIB = 2**20
 

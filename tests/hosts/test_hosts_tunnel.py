@@ -16,9 +16,9 @@ from quarterdeck.endpoints.endpoint import Endpoint
 from quarterdeck.endpoints.probe import timed
 from quarterdeck.engine.clock import Clock
 from quarterdeck.engine.opening import Opening
-from quarterdeck.hosts.ssh import SshHost
-from quarterdeck.hosts.ssh_pool import SshPool
-from quarterdeck.hosts.tunnel import Tunnel
+from quarterdeck.hosts.ssh.host import SshHost
+from quarterdeck.hosts.ssh.pool import SshPool
+from quarterdeck.hosts.ssh.tunnel import Tunnel
 from quarterdeck.model.models import ModelReading, ModelState
 from quarterdeck.model.reading import Outcome
 from quarterdeck.wire.failure import Failure

@@ -19,7 +19,7 @@ import pytest
 from fake_servers import free_port
 from quarterdeck.config.fleet import HostSpec
 from quarterdeck.hosts.base import HostReading
-from quarterdeck.hosts.exporter import ExporterHost
+from quarterdeck.hosts.exporters.host import ExporterHost
 
 from .install_debian import install_debian, not_now, program, required
 from .waiting import wait_until

@@ -60,7 +60,7 @@ async def test_rates_and_percentiles_under_load(vllm_server: Server, watching: W
         async with asking_on_and_on(vllm_server):
             then = await watchers.more()
             while compared != {"rates", "percentiles"}:
-                assert len(watchers.moments) < 12, compared
+                assert len(watchers.moments) < 24, compared
                 now = await watchers.more()
                 if assert_same_rates(then, now) <= NARROW:
                     compared.add("rates")
@@ -77,7 +77,8 @@ async def test_rates_and_percentiles_under_load(vllm_server: Server, watching: W
     assert view.latencies is not None
     assert set(view.latencies.last) == set(KINDS)
     assert dict(view.finished_ps or ())["length"] > 0
-    assert (view.generation_tps or 0) > (view.cached_tps or 0) > 0
+    assert (view.generation_tps or 0) > 0
+    assert (view.prompt_tps or 0) > (view.cached_tps or 0)
 
 
 def assert_cache_hits_agree(interval: Interval) -> None:

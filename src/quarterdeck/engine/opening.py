@@ -13,8 +13,8 @@ from quarterdeck.engine.clock import Clock
 if TYPE_CHECKING:
     from quarterdeck.endpoints.endpoint import Endpoint
     from quarterdeck.hosts.base import Host
-    from quarterdeck.hosts.ssh_pool import SshPool
-    from quarterdeck.hosts.tunnel import Tunnel
+    from quarterdeck.hosts.ssh.pool import SshPool
+    from quarterdeck.hosts.ssh.tunnel import Tunnel
 
 
 class Opening:
@@ -47,13 +47,13 @@ class Opening:
         """The tunnel that ``spec.via`` names, not yet open; ``None`` for an endpoint that is reached without one."""
         if spec.via is None:
             return None
-        from quarterdeck.hosts.tunnel import Tunnel
+        from quarterdeck.hosts.ssh.tunnel import Tunnel
 
         return Tunnel(self._shared(clock), spec.via.removeprefix("ssh:"), spec.url, clock.monotonic)
 
     def _shared(self, clock: Clock) -> SshPool:
         if self._pool is None:
-            from quarterdeck.hosts.ssh_pool import SshPool
+            from quarterdeck.hosts.ssh.pool import SshPool
 
             self._pool = SshPool(clock.monotonic)
         return self._pool

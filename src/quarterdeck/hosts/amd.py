@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from quarterdeck.format import printable
-from quarterdeck.hosts.page import celsius, megahertz, missing, percent, share, size, small, watts
+from quarterdeck.hosts.exporters.page import celsius, megahertz, missing, percent, share, size, small, watts
 from quarterdeck.model.gpu import GpuView, PcieLink
 
 _AMD = "0x1002"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from quarterdeck.format import printable
-from quarterdeck.hosts.page import celsius, share, watts
+from quarterdeck.hosts.exporters.page import celsius, share, watts
 from quarterdeck.model.gpu import GpuView
 from quarterdeck.wire.body import items, mapping, number, parse
 

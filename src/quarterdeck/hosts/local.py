@@ -9,7 +9,7 @@ from dataclasses import replace
 from quarterdeck.config.fleet import HostSpec
 from quarterdeck.hosts.base import HostReading
 from quarterdeck.hosts.disk import Disk
-from quarterdeck.hosts.nvml import NvmlThread
+from quarterdeck.hosts.nvml.thread import NvmlThread
 from quarterdeck.hosts.processes import Processes
 from quarterdeck.hosts.system import System
 from quarterdeck.model.gpu import GpuView

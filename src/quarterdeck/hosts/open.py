@@ -10,7 +10,7 @@ from quarterdeck.config.fleet import HostSpec
 from quarterdeck.hosts.base import Host
 
 if TYPE_CHECKING:
-    from quarterdeck.hosts.ssh_pool import SshPool
+    from quarterdeck.hosts.ssh.pool import SshPool
 
 
 def open_host(spec: HostSpec, monotonic: Callable[[], float] = time.monotonic, pool: SshPool | None = None) -> Host:
@@ -20,7 +20,7 @@ def open_host(spec: HostSpec, monotonic: Callable[[], float] = time.monotonic, p
     """
     if spec.gpus == "local":
         from quarterdeck.hosts.local import LocalHost
-        from quarterdeck.hosts.nvml import NvmlThread
+        from quarterdeck.hosts.nvml.thread import NvmlThread
         from quarterdeck.hosts.other_gpus import OtherGpus
         from quarterdeck.hosts.this_machine import ThisMachine
 
@@ -30,10 +30,10 @@ def open_host(spec: HostSpec, monotonic: Callable[[], float] = time.monotonic, p
 
         return UnreadHost(spec, monotonic)
     if spec.gpus == "ssh":
-        from quarterdeck.hosts.ssh import SshHost
-        from quarterdeck.hosts.ssh_pool import SshPool
+        from quarterdeck.hosts.ssh.host import SshHost
+        from quarterdeck.hosts.ssh.pool import SshPool
 
         return SshHost(spec, monotonic, pool or SshPool(monotonic))
-    from quarterdeck.hosts.exporter import ExporterHost
+    from quarterdeck.hosts.exporters.host import ExporterHost
 
     return ExporterHost(spec, monotonic)

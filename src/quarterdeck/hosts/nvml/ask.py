@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from quarterdeck.hosts.nvml_words import (
+from quarterdeck.hosts.nvml.words import (
     DRIVER_NOT_LOADED,
     FUNCTION_NOT_FOUND,
     GPU_IS_LOST,

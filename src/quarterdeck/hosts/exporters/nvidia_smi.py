@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from quarterdeck.hosts.page import (
+from quarterdeck.hosts.exporters.page import (
     MOST_GPUS,
     Card,
     Samples,

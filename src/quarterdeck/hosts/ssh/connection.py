@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from quarterdeck.hosts.child import Child
-from quarterdeck.hosts.ssh_script import Answer, Answers, script
-from quarterdeck.hosts.ssh_words import channel_words, hint, refuses_us, ssh_words
+from quarterdeck.hosts.ssh.script import Answer, Answers, script
+from quarterdeck.hosts.ssh.words import channel_words, hint, refuses_us, ssh_words
 from quarterdeck.model.reading import Outcome
 from quarterdeck.wire.failure import Failure
 

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 from quarterdeck.config.fleet import HostSpec
 from quarterdeck.format import printable
-from quarterdeck.hosts import all_smi, dcgm, node, nvidia_smi, nvitop
 from quarterdeck.hosts.base import HostReading
 from quarterdeck.hosts.cpu import BusyShare
-from quarterdeck.hosts.page import MOST_GPUS, Samples, Told
+from quarterdeck.hosts.exporters import all_smi, dcgm, node, nvidia_smi, nvitop
+from quarterdeck.hosts.exporters.page import MOST_GPUS, Samples, Told
 from quarterdeck.model.gpu import GpuView
 from quarterdeck.wire.failure import Failure, foreign, timed_out
 from quarterdeck.wire.http import Fetch, Target

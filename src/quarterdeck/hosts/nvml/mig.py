@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from quarterdeck.hosts.nvml_ask import Getter, Questions, call
-from quarterdeck.hosts.nvml_values import MEMORY_V2, Memory, memory, process_list, small, text
-from quarterdeck.hosts.nvml_words import NOT_SUPPORTED, code_of
+from quarterdeck.hosts.nvml.ask import Getter, Questions, call
+from quarterdeck.hosts.nvml.values import MEMORY_V2, Memory, memory, process_list, small, text
+from quarterdeck.hosts.nvml.words import NOT_SUPPORTED, code_of
 from quarterdeck.model.gpu import MigInstance
 
 _MOST = 64

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from typing import Any
 
-from quarterdeck.hosts.nvml_session import GpuTable, NvmlSession
+from quarterdeck.hosts.nvml.session import GpuTable, NvmlSession
 
 
 @dataclass(slots=True)

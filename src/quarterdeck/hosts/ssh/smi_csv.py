@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from quarterdeck.format import printable
-from quarterdeck.hosts.page import (
+from quarterdeck.hosts.exporters.page import (
     celsius,
     index_of,
     mebibytes,

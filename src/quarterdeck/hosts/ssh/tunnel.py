@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from quarterdeck.hosts.ssh_pool import SshPool
+from quarterdeck.hosts.ssh.pool import SshPool
 from quarterdeck.model.reading import Outcome
 from quarterdeck.wire.failure import Failure
 

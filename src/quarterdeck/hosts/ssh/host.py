@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from quarterdeck.config.fleet import HostSpec
-from quarterdeck.hosts import procfs
 from quarterdeck.hosts.base import HostReading
 from quarterdeck.hosts.cpu import BusyShare
-from quarterdeck.hosts.ssh_gpus import SmiMemory
-from quarterdeck.hosts.ssh_pool import SshPool
-from quarterdeck.hosts.ssh_script import Answer, ask_gpus, ask_processes, ask_system
+from quarterdeck.hosts.ssh import procfs
+from quarterdeck.hosts.ssh.gpus import SmiMemory
+from quarterdeck.hosts.ssh.pool import SshPool
+from quarterdeck.hosts.ssh.script import Answer, ask_gpus, ask_processes, ask_system
 from quarterdeck.wire.failure import Failure, timed_out
 
 SOURCE = "ssh"

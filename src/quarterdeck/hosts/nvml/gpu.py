@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from quarterdeck.hosts.nvml_ask import Getter, Problem, Questions, call, told
-from quarterdeck.hosts.nvml_slow import SlowPart
-from quarterdeck.hosts.nvml_values import (
+from quarterdeck.hosts.nvml.ask import Getter, Problem, Questions, call, told
+from quarterdeck.hosts.nvml.slow import SlowPart
+from quarterdeck.hosts.nvml.values import (
     MEMORY_V2,
     busy,
     celsius,
@@ -20,7 +20,7 @@ from quarterdeck.hosts.nvml_values import (
     text,
     watts,
 )
-from quarterdeck.hosts.nvml_words import NOT_SUPPORTED
+from quarterdeck.hosts.nvml.words import NOT_SUPPORTED
 from quarterdeck.hosts.throttling import throttle_words
 from quarterdeck.model.gpu import GpuProcess, GpuView, Xid
 from quarterdeck.wire.body import whole

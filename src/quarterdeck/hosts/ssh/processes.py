@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from quarterdeck.hosts.procfs import PsRow
 from quarterdeck.hosts.reapers import takes_orphans
+from quarterdeck.hosts.ssh.procfs import PsRow
 from quarterdeck.model import commandlines
 from quarterdeck.model.gpu import GpuProcess
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
-from quarterdeck.hosts.ssh_connection import SshConnection
+from quarterdeck.hosts.ssh.connection import SshConnection
 
 _LONGEST_FOLDER = 60
 """A socket's path may have some 104 bytes, of which ssh wants 17 for a name that it makes first."""

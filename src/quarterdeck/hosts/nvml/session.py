@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from quarterdeck.hosts.nvml_ask import DRIVER_GONE, Gone
-from quarterdeck.hosts.nvml_events import WAIT_MS, XidListener
-from quarterdeck.hosts.nvml_gpu import GpuReader
-from quarterdeck.hosts.nvml_rows import Rows, by_index
-from quarterdeck.hosts.nvml_values import cuda_version, text
-from quarterdeck.hosts.nvml_words import NONSENSE, code_of, getter_words, starting_words
+from quarterdeck.hosts.nvml.ask import DRIVER_GONE, Gone
+from quarterdeck.hosts.nvml.events import WAIT_MS, XidListener
+from quarterdeck.hosts.nvml.gpu import GpuReader
+from quarterdeck.hosts.nvml.rows import Rows, by_index
+from quarterdeck.hosts.nvml.values import cuda_version, text
+from quarterdeck.hosts.nvml.words import NONSENSE, code_of, getter_words, starting_words
 from quarterdeck.model.gpu import GpuView
 from quarterdeck.wire.body import whole
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quarterdeck.hosts.page import Samples, Told, size
+from quarterdeck.hosts.exporters.page import Samples, Told, size
 
 PREFIX = "node_"
 _CPU = "node_cpu_seconds_total"

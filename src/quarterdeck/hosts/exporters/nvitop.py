@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from quarterdeck.hosts.page import (
+from quarterdeck.hosts.exporters.page import (
     MOST_GPUS,
     Card,
     Samples,

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from quarterdeck.hosts.nvml_ask import Getter, Problem, Questions, call
-from quarterdeck.hosts.nvml_links import NvLinks, Pcie
-from quarterdeck.hosts.nvml_mig import Mig
-from quarterdeck.hosts.nvml_values import all_of, celsius, coder, count, fan, performance_state, watts
+from quarterdeck.hosts.nvml.ask import Getter, Problem, Questions, call
+from quarterdeck.hosts.nvml.links import NvLinks, Pcie
+from quarterdeck.hosts.nvml.mig import Mig
+from quarterdeck.hosts.nvml.values import all_of, celsius, coder, count, fan, performance_state, watts
 from quarterdeck.model.gpu import Ecc
 
 SLOW_EVERY_S = 15.0

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from quarterdeck.hosts.nvml_ask import Getter, Problem, Questions, call
-from quarterdeck.hosts.nvml_values import count, field_value, member, small
-from quarterdeck.hosts.nvml_words import NOT_SUPPORTED, code_of
+from quarterdeck.hosts.nvml.ask import Getter, Problem, Questions, call
+from quarterdeck.hosts.nvml.values import count, field_value, member, small
+from quarterdeck.hosts.nvml.words import NOT_SUPPORTED, code_of
 from quarterdeck.model.gpu import NvLink, PcieLink
 
 THROUGHPUT_EVERY_S = 10.0

@@ -11,8 +11,8 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from quarterdeck.hosts.nvml_ask import DRIVER_GONE, Problem
-from quarterdeck.hosts.nvml_words import TIMEOUT, code_of, getter_words
+from quarterdeck.hosts.nvml.ask import DRIVER_GONE, Problem
+from quarterdeck.hosts.nvml.words import TIMEOUT, code_of, getter_words
 from quarterdeck.hosts.xid import xid_words
 from quarterdeck.model.gpu import Xid
 from quarterdeck.wire.body import whole

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from quarterdeck.format import printable
-from quarterdeck.hosts import smi_csv
-from quarterdeck.hosts.procfs import PsRow
-from quarterdeck.hosts.smi_csv import SmiTable
-from quarterdeck.hosts.ssh_processes import described
-from quarterdeck.hosts.ssh_script import Answer
+from quarterdeck.hosts.ssh import smi_csv
+from quarterdeck.hosts.ssh.processes import described
+from quarterdeck.hosts.ssh.procfs import PsRow
+from quarterdeck.hosts.ssh.script import Answer
+from quarterdeck.hosts.ssh.smi_csv import SmiTable
 from quarterdeck.model.gpu import Ecc, GpuProcess, GpuView, MigInstance
 
 _NOT_FOUND = 127

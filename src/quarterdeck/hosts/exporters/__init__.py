@@ -1,0 +1,1 @@
+"""Metrics pages of exporters: one machine's GPUs, processor and memory."""

@@ -1,0 +1,1 @@
+"""NVIDIA's own library: every value of every GPU of this machine."""
