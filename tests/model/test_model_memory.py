@@ -65,6 +65,16 @@ def test_nothing_is_claimed_over_the_sleep_of_a_laptop() -> None:
     assert later.total.generation_tps == 10.0
 
 
+def test_a_histogram_that_comes_with_the_first_request_begins_its_window_there() -> None:
+    readings = [reading(100.0 + 2 * n, EngineReading(itl=histogram())) for n in range(6)]
+    readings += [reading(112.0, EngineReading(itl=histogram(), e2e=histogram(0.5)))]
+    readings += [reading(114.0 + 2 * n, EngineReading(itl=histogram(), e2e=histogram(0.5, 0.5))) for n in range(5)]
+    memory = after(*readings)
+    assert memory.latencies.minute["e2e"].count == 1
+    later = remember(memory, reading(124.0, EngineReading(itl=histogram(), e2e=histogram(0.5, 0.5, 0.05))), LIMITS)
+    assert later.latencies.minute["e2e"].count == 2
+
+
 def test_what_is_counted_for_all_engines_together_is_taken_from_there() -> None:
     def poll(at: float, requests: float, *observed: float) -> Reading:
         whole = EngineReading("all", requests=requests, ttft=histogram(*observed))

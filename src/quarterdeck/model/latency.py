@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from quarterdeck.model.reading import EngineReading, Histogram
@@ -75,6 +75,28 @@ def windows(old: Iterable[EngineReading], new: Iterable[EngineReading]) -> dict[
         if window is not None and window.count > 0:
             found[kind] = window
     return found
+
+
+def windows_since(marks: Sequence[Iterable[EngineReading]], new: Iterable[EngineReading]) -> dict[str, Window]:
+    """What was observed since the oldest of ``marks`` (oldest first) at which a kind was told.
+
+    Some servers show a histogram only after their first request: its window begins where it appeared.
+    """
+    engines = tuple(new)
+    if not marks:
+        return {}
+    found = windows(marks[0], engines)
+    for kind in told(engines) - told(marks[0]):
+        first = next((mark for mark in marks if kind in told(mark)), None)
+        if first is not None:
+            found |= {name: window for name, window in windows(first, engines).items() if name == kind}
+    return found
+
+
+def told(engines: Iterable[EngineReading]) -> frozenset[str]:
+    """The kinds that every engine has a histogram of."""
+    known = tuple(engines)
+    return frozenset(kind for kind in KINDS if known and all(getattr(engine, kind) is not None for engine in known))
 
 
 def _summed(pairs: list[tuple[Histogram | None, Histogram | None]]) -> Window | None:

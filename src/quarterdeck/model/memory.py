@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from quarterdeck.model.fleet import State
 from quarterdeck.model.imbalance import Held, Key, Member, held, odd_ones, shown
-from quarterdeck.model.latency import NO_LATENCIES, Latencies, Window, windows
+from quarterdeck.model.latency import NO_LATENCIES, Latencies, Window, told, windows, windows_since
 from quarterdeck.model.rates import (
     NO_RATES,
     EngineRates,
@@ -103,8 +103,8 @@ def measured(memory: Memory, reading: Reading, facts: Facts, *, busy: bool) -> M
     rates = engine_rates(old if unbroken else None, new)
     all_together = whole_rates(old if unbroken else None, new, rates)
     marks = tuple(m for m in memory.marks if new.at - m.at <= WINDOW_S) if not slept and not again else ()
-    first = marks[0] if marks else None
-    if not marks or new.at - marks[-1].at >= MARK_EVERY_S:
+    first, since = marks[0] if marks else None, [mark.observers for mark in marks]
+    if not marks or new.at - marks[-1].at >= MARK_EVERY_S or told(new.observers) - told(marks[-1].observers):
         marks = (*marks, new)
     by_engine = _by_engine(first, new)
     return replace(
@@ -116,7 +116,7 @@ def measured(memory: Memory, reading: Reading, facts: Facts, *, busy: bool) -> M
         total=all_together,
         latencies=Latencies(
             last=windows(old.observers, new.observers) if old is not None and unbroken and not again else {},
-            minute=windows(first.observers, new.observers) if first is not None else {},
+            minute=windows_since(since, new.observers),
         ),
         by_engine=by_engine,
         cache_hit_rate=_share(first, new, "cache_hits", "cache_queries", "reported_hit_rate"),
