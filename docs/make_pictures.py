@@ -35,9 +35,10 @@ async def draw(name: str, fleet: FleetConfig) -> None:
             await pilot.pause()
             (FOLDER / f"{file}.svg").write_text(app.export_screenshot(title="quarterdeck"))
             if size == (120, 36) and watched is fleet:
-                await pilot.press("enter")
-                await asyncio.sleep(1)
-                (FOLDER / f"{name}-endpoint-120x36.svg").write_text(app.export_screenshot(title="quarterdeck"))
+                for view, keys in (("endpoint", ("enter",)), ("gpus", ("escape", "2")), ("gpu", ("enter",))):
+                    await pilot.press(*keys)
+                    await asyncio.sleep(1)
+                    (FOLDER / f"{name}-{view}-120x36.svg").write_text(app.export_screenshot(title="quarterdeck"))
 
 
 async def main(arguments: list[str]) -> None:
