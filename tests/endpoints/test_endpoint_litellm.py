@@ -11,6 +11,7 @@ from quarterdeck.endpoints import litellm, litellm_page
 from quarterdeck.model.models import ModelState
 from quarterdeck.model.rates import Sample, engine_rates, progress_mark, restarted
 from quarterdeck.model.reading import Deployment, Outcome
+from quarterdeck.wire.prometheus import TOO_MANY
 from recorded import recorded, value
 
 PAGES = {
@@ -293,3 +294,16 @@ async def test_shutting_down() -> None:
 async def test_what_is_not_litellm(answers: dict[str, object]) -> None:
     reading = await poll_once(answers, "litellm")
     assert (reading.outcome, reading.reason) == (Outcome.FOREIGN, "answers, but not as LiteLLM")
+
+
+async def test_a_page_with_too_many_series_gives_no_part_of_a_sum(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quarterdeck.wire.prometheus.MOST_SERIES", 10)
+    name = "litellm_output_tokens_metric_total"
+    many = "".join(f'{name}{{user="{i}"}} 5\n' for i in range(20))
+    page = f"litellm_in_flight_requests 3\n{many}"
+    reading = await poll_once({**PAGES, "/metrics/": page}, "litellm")
+    assert (engine_of(reading).running, engine_of(reading).generation_tokens) == (2, None)
+    assert TOO_MANY in facts_of(reading).notes
+    alone = facts_of(await poll_once({**PAGES, "/metrics/": many}, "litellm")).notes
+    assert TOO_MANY in alone
+    assert litellm_page.NO_METRICS not in alone

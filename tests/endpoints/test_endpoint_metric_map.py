@@ -158,7 +158,7 @@ def test_a_changed_layout_is_planned_anew_and_says_where_it_reads() -> None:
 
 def test_engines_and_parts_are_bounded_and_their_names_cut() -> None:
     many = read(*(f'x_running{{rank="{rank}"}} 1' for rank in range(MOST_ENGINES + 50)))
-    assert len(many) == MOST_ENGINES
+    assert len(many) == MOST_ENGINES + 1
     engine = only(*(f'x_finished{{why="w{n}"}} 1' for n in range(MOST_PARTS + 50)))
     assert len(engine.finished) == MOST_PARTS
     long = only(f'x_finished{{rank="{"r" * 500}",why="{"w" * 500}"}} 1')
@@ -185,3 +185,9 @@ def test_the_picker_picks_what_stands_there(indices: list[int]) -> None:
     values = tuple(range(100, 131))
     assert list(picker(indices)(values)) == [values[index] for index in indices]
     assert list(picker(indices)(list(values))) == [values[index] for index in indices]
+
+
+def test_no_sum_is_taken_over_a_part_of_too_many_engines() -> None:
+    engines = read(*(f'x_running{{rank="{i}"}} 1' for i in range(MOST_ENGINES + 5)))
+    assert [engine.running for engine in engines] == [1] * MOST_ENGINES + [None]
+    assert all(engine.running == 1 for engine in read(*(f'x_running{{rank="{i}"}} 1' for i in range(MOST_ENGINES))))

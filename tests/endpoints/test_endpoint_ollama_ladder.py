@@ -408,3 +408,19 @@ async def test_an_access_log_stands_beside_every_rung() -> None:
     facts = await polled(Stub(Sight(None, "hidden", log_reason="the file is gone")), pages)
     assert facts.access_log is None
     assert facts.notes[-1] == "requests a minute are unknown: the file is gone"
+
+
+async def test_a_model_that_goes_is_no_restart_where_a_page_is_filled_from_runners(ollama: FakeOllama) -> None:
+    ollama.pages.put("/metrics", b"ollama_requests_queued 4\n")
+    ollama.load("tiny-a:latest")
+    runner = ollama.run(SLOTS[0])
+    async with watching(ollama.url) as watch:
+        first = await watch.poll()
+        assert engine_of(first).generation_tokens == decoded(SLOTS[0])
+        ollama.end(runner)
+        ollama.models.clear()
+        ollama.list_models()
+        second = await watch.poll()
+        assert engine_of(second).generation_tokens == 0.0
+    memory = remember(remember(NOTHING_KNOWN, first, Limits()), second, Limits())
+    assert (memory.restarted_at, memory.total.generation_tps) == (None, None)

@@ -88,9 +88,9 @@ async def test_thinking_is_a_token_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("expires_at", "keep_alive"), [(1_000_100.0, 100), (math.inf, -1), (None, None), (999_000.0, 1)]
+    ("expires_at", "keep_alive"), [(1_000_100.0, 100), (math.inf, -1), (None, None), (999_000.0, None)]
 )
-async def test_ollamas_keep_alive_ends_when_it_would_have_ended(
+async def test_ollamas_keep_alive_ends_when_it_would_have_ended_and_one_that_is_over_is_not_made_a_second(
     expires_at: float | None, keep_alive: int | None
 ) -> None:
     lines = [

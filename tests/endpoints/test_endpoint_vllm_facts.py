@@ -14,6 +14,7 @@ from quarterdeck.endpoints.vllm_identity import cache_rows, model_rows
 from quarterdeck.endpoints.vllm_page import NO_ADAPTERS_TOLD
 from quarterdeck.model.models import ModelState
 from quarterdeck.model.reading import Facts, LoraAdapter, Outcome
+from quarterdeck.wire.prometheus import TOO_MANY
 from recorded import recorded, samples
 
 LISTING = recorded("vllm/models.json")
@@ -260,3 +261,13 @@ async def test_another_version_behind_the_same_port_is_asked_for_its_own_names()
         engine_of(await poll_once({"/metrics": recorded("vllm/0.12.txt"), "/v1/models": LISTING}, "vllm"))
     )
     assert after.itl is not None
+
+
+async def test_too_many_series_are_no_sum_of_a_part_and_not_called_disabled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quarterdeck.wire.prometheus.MOST_SERIES", 10)
+    tokens = "".join(f'vllm:generation_tokens_total{{engine="0",model_name="m{i}"}} 5\n' for i in range(20))
+    facts = await facts_from(ONE + tokens)
+    assert [(engine.running, engine.generation_tokens) for engine in facts.engines] == [(1, None)]
+    assert TOO_MANY in facts.notes
+    facts = await facts_from(tokens)
+    assert (facts.engines, facts.notes) == ((), (TOO_MANY,))

@@ -115,3 +115,17 @@ def test_the_first_reading_of_a_machine_without_a_driver_counts() -> None:
     made.apply_host("box", HostReading(10.0, "local", memory_used_bytes=1, memory_total_bytes=GIB, reason=words))
     host = taken(made, 10.0).hosts[0]
     assert (host.memory_total_bytes, host.at, host.reason) == (GIB, 10.0, words)
+
+
+def test_what_only_refuses_shows_no_old_numbers_as_new() -> None:
+    made = store()
+    for n in range(3):
+        made.apply("a", answered(100.0 + 2 * n, 50.0 * n))
+    assert row(made, 104.0).generation_tps == 25.0
+    shown = []
+    for n in range(4):
+        made.apply("a", Reading(106.0 + 2 * n, Outcome.BUSY, "429: too many requests"))
+        found = row(made, 106.0 + 2 * n)
+        assert found.state is State.BUSY
+        shown.append((found.running, found.generation_tps))
+    assert shown == [(2, 25.0), (2, 25.0), (None, None), (None, None)]

@@ -208,3 +208,26 @@ def test_models_of_one_server_are_not_replicas() -> None:
         facts = Facts("ollama", engines=engines, by_model=True)
         memory = remember(memory, Reading(float(at), Outcome.ANSWERED, facts=facts), LIMITS)
     assert memory.odd_engines == {}
+
+
+@pytest.mark.parametrize(("gap", "rates"), [(4.0, 25.0), (3600.0, None)])
+def test_a_mean_over_a_pause_is_no_rate_of_now(gap: float, rates: float | None) -> None:
+    memory, at, tokens = NOTHING_KNOWN, 1000.0, 0.0
+    shown = []
+    for step in (2.0, 2.0, gap, 2.0):
+        at, tokens = at + step, tokens + 25.0 * step
+        engine = EngineReading(running=1, waiting=0, generation_tokens=tokens)
+        reading = Reading(at, Outcome.ANSWERED, facts=Facts("vllm", engines=(engine,)), wall=1e9 + at)
+        memory = remember(memory, reading, Limits())
+        shown.append(memory.total.generation_tps)
+    assert shown == [None, 25.0, rates, 25.0]
+
+
+def test_a_slow_poll_still_has_rates() -> None:
+    memory, shown = NOTHING_KNOWN, []
+    for n in range(3):
+        engine = EngineReading(running=1, waiting=0, generation_tokens=600.0 * n)
+        facts = Facts("vllm", engines=(engine,))
+        memory = remember(memory, Reading(1000.0 + 600 * n, Outcome.ANSWERED, facts=facts), Limits())
+        shown.append(memory.total.generation_tps)
+    assert shown == [None, 1.0, 1.0]

@@ -7,9 +7,11 @@ import contextlib
 import gzip
 import tracemalloc
 import zlib
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +20,7 @@ from fake_servers import Asked, Recorder, Reply, Writer, free_port, pages_server
 from quarterdeck.model.reading import Outcome
 from quarterdeck.wire.failure import Failure
 from quarterdeck.wire.http import Answer, Fetch, Target
+from quarterdeck.wire.stream import bounded
 
 OK = b"HTTP/1.1 200 OK\r\n"
 
@@ -327,3 +330,27 @@ async def test_the_first_answer_of_a_poll_is_timed() -> None:
         assert fetch.first_answer_s == first
         await fetch.close()
         await fetch.close()
+
+
+class InPieces(httpx.AsyncByteStream):
+    """A body of single bytes that are all there: reading them never waits."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for _ in range(4096):
+            yield b"a"
+
+
+async def test_an_answer_in_many_small_pieces_leaves_others_their_turn() -> None:
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    body = await bounded(httpx.Response(200, stream=InPieces()), 2**20, str)
+    task.cancel()
+    assert len(body) == 4096
+    assert turns >= 16

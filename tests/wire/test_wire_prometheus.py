@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quarterdeck.format import printable
-from quarterdeck.wire.prometheus import MOST_SERIES, Page, PageReader
+from quarterdeck.wire.prometheus import MOST_SERIES, Page, PageReader, Series
 from recorded import recorded, samples
 
 VLLM = (
@@ -269,3 +269,16 @@ def test_a_huge_hostile_page_is_read_in_bounded_time(body: bytes) -> None:
     page = PageReader(["m"]).read(body)
     assert len(page.values) <= MOST_SERIES
     assert time.process_time() - started < 3.0  # processor time, and generous: these take 10 to 300 ms
+
+
+@pytest.mark.parametrize("limit", ["MOST_SERIES", "MOST_LINES"])
+def test_a_name_with_more_series_than_are_read_has_none(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"quarterdeck.wire.prometheus.{limit}", 10)
+    page = "\n".join(["running 3", *(f'tokens{{model="{i}"}} 1' for i in range(30)), "late 4"]).encode()
+    reader = PageReader(("running", "tokens", "late"))
+    for _ in range(2):
+        assert [(series.name, value) for series, value in _pairs(reader.read(page))] == [("running", 3.0)]
+
+
+def _pairs(page: Page) -> list[tuple[Series, float]]:
+    return list(zip(page.layout.series, page.values, strict=True))

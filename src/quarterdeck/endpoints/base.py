@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import StrEnum
-from typing import Protocol
+from functools import cache
+from typing import Any, Protocol
 
 from quarterdeck.model.models import ModelReading, ModelState
 from quarterdeck.model.reading import Facts, Histogram, Outcome
@@ -130,18 +131,27 @@ def redacted(facts: Facts | None, clean: Callable[[str], str]) -> Facts | None:
 
 def _deeply(value: object, clean: Callable[[str], str]) -> object:
     """``value`` with every text in it cleaned, however deep; whatever holds none is the same object."""
-    if isinstance(value, StrEnum | Histogram):
+    if value is None or isinstance(value, StrEnum | Histogram | int | float):
         return value
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, tuple):
-        return tuple(_deeply(item, clean) for item in value)
+        cleaned = tuple([_deeply(item, clean) for item in value])
+        return value if cleaned == value else cleaned
     if isinstance(value, Mapping):
         return {key: _deeply(item, clean) for key, item in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
-        changed = {f.name: _deeply(getattr(value, f.name), clean) for f in fields(value)}
-        return replace(value, **changed)
+        told = {name: getattr(value, name) for name in _names(type(value))}
+        changed = {
+            name: found for name, part in told.items() if (found := _deeply(part, clean)) is not part and found != part
+        }
+        return replace(value, **changed) if changed else value
     return value
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def unauthorised(failure: Failure) -> bool:

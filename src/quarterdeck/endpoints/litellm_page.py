@@ -11,7 +11,7 @@ from quarterdeck.endpoints.metrics_page import MetricsPage
 from quarterdeck.model.reading import EngineReading, Spend
 from quarterdeck.wire.failure import Failure
 from quarterdeck.wire.http import Fetch
-from quarterdeck.wire.prometheus import Page, Series
+from quarterdeck.wire.prometheus import TOO_MANY, Page, Series
 
 REQUESTS = "litellm_proxy_total_requests_metric_total"
 SPEND = "litellm_spend_metric_total"
@@ -71,13 +71,14 @@ class LiteLLMPage:
             return Counted(notes=(f"/metrics/: {failure.reason}",))
         engines = self._pages.engines(page) if page is not None else ()
         if page is None or not page.layout.series:
-            return Counted(notes=(NO_METRICS,))
+            return Counted(notes=(TOO_MANY if page is not None and self._page.cut else NO_METRICS,))
         engine = replace(engines[0], counts_at_end=True) if engines else EngineReading()
         self._note_start(engine.started)
         if self._several:
             return Counted(states=_states(page), notes=(SEVERAL_WORKERS,))
+        notes = (TOO_MANY, AT_THE_END) if self._page.cut else (AT_THE_END,)
         origins = {name: f"/metrics/ {sample}" for name, sample in self._pages.chosen.items()}
-        return Counted(engine, _spend(page), _states(page), (AT_THE_END,), origins)
+        return Counted(engine, _spend(page), _states(page), notes, origins)
 
     def _note_start(self, started: float | None) -> None:
         """A start time that comes back after another one is not a restart: several processes answer."""

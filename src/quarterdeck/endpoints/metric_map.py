@@ -14,6 +14,8 @@ from quarterdeck.model.reading import EngineReading, Histogram
 from quarterdeck.wire.prometheus import Layout, Page, Picker, Series, picker
 
 MOST_ENGINES = 1024
+UNREAD = "…"
+"""Label of an engine without values, which stands for those above `MOST_ENGINES`: so no sum is taken for the whole."""
 MOST_PARTS = 64
 LONGEST_WORD = 60
 """Characters of an engine's label, or of a reason."""
@@ -119,7 +121,8 @@ class EnginePages:
         columns = _columns(self._map, layout, {alias: name for name, alias in self.chosen.items()})
         labels = sorted(columns, key=lambda label: (len(label), label))
         fixed = self._fixed(layout, labels) if self._fixed is not None and labels else _NONE
-        return tuple(_plan(label, columns[label], fixed.get(label, _NONE)) for label in labels)
+        plans = tuple(_plan(label, columns[label], fixed.get(label, _NONE)) for label in labels)
+        return plans if len(plans) <= MOST_ENGINES else (*plans[:MOST_ENGINES], _plan(UNREAD, _Columns(), _NONE))
 
 
 def _columns(metric_map: MetricMap, layout: Layout, field_of: Mapping[str, str]) -> dict[str, _Columns]:
@@ -135,7 +138,7 @@ def _columns(metric_map: MetricMap, layout: Layout, field_of: Mapping[str, str])
     for index, series, name in wanted:
         label = metric_map.engine_of(series)
         label = first if label is None else label
-        if label in found or len(found) < MOST_ENGINES:
+        if label in found or len(found) <= MOST_ENGINES:
             _put(metric_map, found.setdefault(label, _Columns()), name, series, index)
     return found
 

@@ -53,6 +53,11 @@ class MetricsPage:
             page = await self._ask()
         return page if page is None or self._choose is None else self._arranged(page, self._choose)
 
+    @property
+    def cut(self) -> bool:
+        """Whether the last page had more series than are read, so that some names were left out."""
+        return self._reader.cut
+
     async def _ask(self) -> Page | None:
         try:
             answer = await self._fetch.optional(self._path + self._query)

@@ -177,6 +177,8 @@ def _filled(page: EngineReading | None, load: Load, origins: dict[str, str], mea
     lacking = {name for name in _FIELDS if getattr(page, name) is None}
     below: dict[str, Any] = {name: total([getattr(engine, name) for engine in load.engines]) for name in lacking}
     below |= {name: int(below[name]) for name in ("running", "waiting") if below.get(name) is not None}
+    if page.started is None:  # a sum over runners falls when one of them goes: that is no restart
+        below["started"] = next((engine.started for engine in load.engines), None)
     return replace(
         load,
         engines=(replace(page, **below),),

@@ -116,7 +116,12 @@ async def _ollama(
     }
     if model.expires_at is not None:
         left = model.expires_at - wall()
-        payload["keep_alive"] = -1 if math.isinf(left) else max(1, math.ceil(left))
+        if math.isinf(left):
+            payload["keep_alive"] = -1
+        elif (
+            left > 0
+        ):  # else a request is running (its end will set the time anew), or the clocks differ: 1 s would unload it
+            payload["keep_alive"] = math.ceil(left)
     done = False
     async with fetch.streaming("/api/chat", payload, most=MOST_BYTES) as response:
         async for line in response.aiter_lines():

@@ -16,7 +16,7 @@ from quarterdeck.model.reading import Facts, Outcome
 from quarterdeck.wire.body import mapping, text
 from quarterdeck.wire.failure import Failure, foreign
 from quarterdeck.wire.http import Answer, Fetch
-from quarterdeck.wire.prometheus import Layout
+from quarterdeck.wire.prometheus import TOO_MANY, Layout
 
 __all__ = ["DEAD", "NO_PAGE", "NO_STATS", "WANTED", "Vllm", "narrowed_query"]
 NO_STATS = (
@@ -57,7 +57,9 @@ class Vllm:
             if self._owner == "vllm" or (self._refusal is not None and told.engines):
                 await self._check_health()
             self._identity_due.done()
-        facts = _facts(self._identity, told, measured_at, () if told.engines else (self._without_load,))
+        facts = _facts(
+            self._identity, told, measured_at, () if told.engines or TOO_MANY in told.notes else (self._without_load,)
+        )
         if self._refusal is not None:
             raise Partly(self._refusal, facts)
         return facts

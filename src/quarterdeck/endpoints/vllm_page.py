@@ -10,7 +10,7 @@ from quarterdeck.endpoints.metric_map import EnginePages, MetricMap
 from quarterdeck.endpoints.vllm_identity import cache_rows
 from quarterdeck.format import printable
 from quarterdeck.model.reading import EngineReading, LoraAdapter
-from quarterdeck.wire.prometheus import Layout, Page, PageReader, Series
+from quarterdeck.wire.prometheus import TOO_MANY, Layout, Page, PageReader, Series
 
 
 def _counter(*names: str) -> tuple[str, ...]:
@@ -120,6 +120,7 @@ class VllmPages:
         asleep = self._asleep(page, engines)
         every = {engine.label for engine in engines} or {label or "0" for label, _, _ in self._sleep}
         (adapters, most), notes = self._newest(page)
+        notes = (TOO_MANY, *notes) if self._reader.cut else notes
         told = Told(
             engines,
             asleep,

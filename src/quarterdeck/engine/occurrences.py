@@ -65,8 +65,8 @@ class Occurrences:
         self.events = events[-MOST_EVENTS:]
 
 
-def _loaded(facts: Facts) -> list[str] | None:
-    """Names of the models in memory; ``None`` where the server doesn't tell which are."""
+def _loaded(facts: Facts) -> dict[str, None] | None:
+    """Names of the models in memory, in order; ``None`` where the server doesn't tell which are."""
     if not any(model.state in (ModelState.LOADED, ModelState.INSTALLED) for model in facts.models):
-        return [] if not facts.models else None
-    return [model.id for model in facts.models if model.state is ModelState.LOADED]
+        return {} if not facts.models else None
+    return {model.id: None for model in facts.models if model.state is ModelState.LOADED}

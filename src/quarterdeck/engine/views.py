@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,6 +18,8 @@ from quarterdeck.model.rates import NO_RATES
 from quarterdeck.model.reading import EngineReading, Facts, Reading
 
 _NUMBERS_GONE = (State.DOWN, State.LOADING)
+_REFUSALS = 3
+"""So many polls in a row that only a 429 answered leave no numbers: BUSY is shown as new, and they are not."""
 
 
 def endpoint_view(spec: EndpointSpec, interval: float, memory: Memory, found: Conclusion, **more: Any) -> EndpointView:
@@ -41,12 +44,17 @@ def endpoint_view(spec: EndpointSpec, interval: float, memory: Memory, found: Co
     }
     if facts is not None and memory.good is not None:
         fields |= _known(memory.good, facts)
-        if found.state in _NUMBERS_GONE or (found.state is State.AUTH and memory.failures):
+        if found.state in _NUMBERS_GONE or _refused(memory, found.state):
             fields["models"] = tuple(_listed(model) for model in facts.models)
         else:
             fields |= _numbers(memory, memory.good, facts)
     odd = (*fields.get("odd", ()), *more.pop("odd", ()))
     return EndpointView(**(fields | more | {"odd": odd}))
+
+
+def _refused(memory: Memory, state: State | None) -> bool:
+    """Whether it answers, and tells its numbers no more."""
+    return memory.failures >= {State.AUTH: 1, State.BUSY: _REFUSALS}.get(state or State.OK, math.inf)
 
 
 def _known(good: Reading, facts: Facts) -> dict[str, Any]:

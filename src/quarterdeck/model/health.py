@@ -8,14 +8,16 @@ from typing import NamedTuple
 
 from quarterdeck.model.fleet import State
 from quarterdeck.model.limits import Limits
-from quarterdeck.model.memory import Memory, measured, without_facts
+from quarterdeck.model.memory import Memory, has_work, measured, without_facts
 from quarterdeck.model.models import ModelState
 from quarterdeck.model.reading import EngineReading, Facts, Outcome, Reading
 
 KV_LEAVE = 0.05
 """BUSY by KV cache ends this far below the limit at which it began."""
-CALM_POLLS = 2
-"""BUSY ends after so many polls in a row without a reason for it."""
+CALM_POLLS, CALM_S = 2, 10.0
+"""BUSY ends after so many polls in a row, and so many seconds, without a reason for it."""
+MOVING_POLLS = 2
+"""STALLED ends after so many polls in a row at which tokens had come, or when the work is gone."""
 MISSED_WHEN_BACKED_OFF = 2
 """What is asked seldom is STALE after so many missed deadlines, however long they took."""
 _BEGAN_BEFORE = (State.STALLED, State.RESTARTED)
@@ -105,20 +107,20 @@ def _concluded(memory: Memory, reading: Reading, limits: Limits) -> Conclusion:
 def _of_facts(memory: Memory, at: float, facts: Facts, limits: Limits) -> Conclusion:
     if facts.sleeping:
         return Conclusion(State.SLEEPING, "the server put its model to sleep", at)
-    stalled = [e for e in facts.engines if at - memory.moved_at.get(e.label, at) >= limits.stalled_after]
-    if stalled:
-        return _stalled(stalled, memory, at, facts)
+    stalled = _stalled(memory, at, facts, limits)
+    if stalled is not None:
+        return stalled
     if memory.restarted_at is not None and at - memory.restarted_at < limits.restarted_for:
         return Conclusion(State.RESTARTED, "its counters began again", memory.restarted_at, (memory.began_again,))
-    busy = _is_busy(memory, facts, limits)
-    if busy:
-        return Conclusion(State.BUSY, busy, at, _busy_evidence(memory, facts, limits))
-    if memory.state is State.BUSY and memory.calm_polls < CALM_POLLS:
-        return Conclusion(State.BUSY, memory.reason, at, ("nothing waits at this poll; one more makes it OK",))
-    return _by_models(facts, at)
+    return _busy(memory, at, facts, limits) or _by_models(facts, at)
 
 
-def _stalled(stalled: list[EngineReading], memory: Memory, at: float, facts: Facts) -> Conclusion:
+def _stalled(memory: Memory, at: float, facts: Facts, limits: Limits) -> Conclusion | None:
+    stalled = [e for e in facts.engines if at - memory.moved_at.get(e.label, at) >= limits.stalled_after]
+    if not stalled:
+        if memory.state is State.STALLED and memory.moving_polls < MOVING_POLLS and any(map(has_work, facts.engines)):
+            return Conclusion(State.STALLED, "a token came; the next poll decides", memory.since or at, memory.evidence)
+        return None
     moved = min(memory.moved_at[engine.label] for engine in stalled)
     evidence = tuple(
         f"engine {e.label}: {_work([e])}; output tokens stand at {e.generation_tokens or 0:.0f}"
@@ -127,6 +129,17 @@ def _stalled(stalled: list[EngineReading], memory: Memory, at: float, facts: Fac
     )
     reason = f"{_which(stalled, facts)}no token for {at - moved:.0f} s; {_work(stalled)}"
     return Conclusion(State.STALLED, reason, moved, evidence)
+
+
+def _busy(memory: Memory, at: float, facts: Facts, limits: Limits) -> Conclusion | None:
+    reason = _is_busy(memory, facts, limits)
+    if reason:
+        return Conclusion(State.BUSY, reason, at, _busy_evidence(memory, facts, limits))
+    calm = at - memory.busy_at if memory.busy_at is not None else CALM_S
+    if memory.state is not State.BUSY or (memory.calm_polls >= CALM_POLLS and calm >= CALM_S):
+        return None
+    waited = f"that was {calm:.0f} s ago; OK after {CALM_S:.0f} s without"
+    return Conclusion(State.BUSY, memory.reason, at, (waited,))
 
 
 def _by_models(facts: Facts, at: float) -> Conclusion:

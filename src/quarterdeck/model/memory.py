@@ -29,6 +29,9 @@ HISTORY = 120
 """Polls kept of tok/s."""
 SLEPT_S = 5.0
 """The machine slept when the wall clock went so much further than the monotonic one."""
+RESTED_S = 10.0
+RESTED_STEPS = 3.0
+"""Two readings further apart than both, the second in steps of before, give no rate."""
 FEWEST = 5
 """So many observations make a median worth comparing."""
 
@@ -51,6 +54,8 @@ class Memory:
     """… and how many of them there were."""
     unbroken: bool = False
     """Whether the poll before was a good one too (a rate over an outage would be an average of nothing)."""
+    step: float | None = None
+    """Seconds between the last two good readings."""
     rates: Mapping[str, EngineRates] = field(default_factory=dict)
     """By engine label."""
     total: EngineRates = NO_RATES
@@ -69,6 +74,11 @@ class Memory:
     began_again: str = ""
     """How the last restart showed."""
     calm_polls: int = 0
+    """Polls in a row without a reason to call it busy …"""
+    busy_at: float | None = None
+    """… and when there last was one."""
+    moving_polls: int = 0
+    """Polls in a row at which no engine that has work stood still."""
     failures: int = 0
     """Polls in a row that brought no facts."""
     tps_history: tuple[float | None, ...] = ()
@@ -99,10 +109,11 @@ def measured(memory: Memory, reading: Reading, facts: Facts, *, busy: bool) -> M
     new, old = Sample(reading.at, facts.engines, facts.whole), memory.sample
     again = restarted(old, new) if old is not None else ""
     slept = _slept(memory.good, reading)
-    unbroken = memory.unbroken and not slept
+    step = reading.at - memory.good.at if memory.good is not None else None
+    unbroken = memory.unbroken and not slept and not _rested(memory.step, step)
     rates = engine_rates(old if unbroken else None, new)
     all_together = whole_rates(old if unbroken else None, new, rates)
-    marks = tuple(m for m in memory.marks if new.at - m.at <= WINDOW_S) if not slept and not again else ()
+    marks = _marks(memory, new.at) if not slept and not again else ()
     first, since = marks[0] if marks else None, [mark.observers for mark in marks]
     if not marks or new.at - marks[-1].at >= MARK_EVERY_S or told(new.observers) - told(marks[-1].observers):
         marks = (*marks, new)
@@ -111,6 +122,7 @@ def measured(memory: Memory, reading: Reading, facts: Facts, *, busy: bool) -> M
         memory,
         good=reading,
         unbroken=True,
+        step=step,
         failures=0,
         rates=rates,
         total=all_together,
@@ -127,8 +139,16 @@ def measured(memory: Memory, reading: Reading, facts: Facts, *, busy: bool) -> M
         restarted_at=reading.at if again else memory.restarted_at,
         began_again=again or memory.began_again,
         calm_polls=0 if busy else memory.calm_polls + 1,
+        busy_at=reading.at if busy else memory.busy_at,
+        moving_polls=0 if _any_stands_still(old, new) else memory.moving_polls + 1,
         tps_history=(*memory.tps_history[-HISTORY + 1 :], all_together.generation_tps),
     )
+
+
+def _marks(memory: Memory, now: float) -> tuple[Sample, ...]:
+    """Where the last minute may begin; of what is polled more seldom than that, the poll before."""
+    recent = tuple(mark for mark in memory.marks if now - mark.at <= WINDOW_S)
+    return recent or (memory.marks[-1:] if memory.unbroken else ())
 
 
 def _slept(old: Reading | None, new: Reading) -> bool:
@@ -136,6 +156,11 @@ def _slept(old: Reading | None, new: Reading) -> bool:
     if old is None or old.wall is None or new.wall is None:
         return False
     return (new.wall - old.wall) - (new.at - old.at) > SLEPT_S
+
+
+def _rested(before: float | None, step: float | None) -> bool:
+    """Whether nobody polled for long (paused, or this program was stopped): a mean over that time is no rate of now."""
+    return before is not None and step is not None and step > max(RESTED_S, RESTED_STEPS * before)
 
 
 def _share(first: Sample | None, new: Sample, part: str, whole: str, reported: str) -> float | None:
@@ -175,6 +200,11 @@ def _moved_at(memory: Memory, old: Sample | None, new: Sample) -> dict[str, floa
         else new.at
         for engine in new.engines
     }
+
+
+def _any_stands_still(old: Sample | None, new: Sample) -> bool:
+    before = {engine.label: engine for engine in old.engines} if old is not None else {}
+    return any(_stands_still(before.get(engine.label), engine) for engine in new.engines)
 
 
 def _stands_still(old: EngineReading | None, new: EngineReading) -> bool:

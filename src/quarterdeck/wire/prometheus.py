@@ -21,6 +21,7 @@ _RELEARN_EVERY = 32
 """A wanted line that takes the place of an unwanted one (so that the page keeps its length) shows after so many reads."""
 MOST_SERIES = 20_000
 MOST_LINES = 100_000
+TOO_MANY = f"some numbers are unknown: its metrics page has more than {MOST_SERIES} series or {MOST_LINES} lines"
 LONGEST_LINE = 64 * 1024
 LONGEST_LABEL = 200
 Picker = Callable[[Sequence[Any]], Sequence[Any]]
@@ -88,37 +89,44 @@ class PageReader:
         self._lines = -1
         self._reads = 0
         self._layout = Layout()
+        self.cut = False
+        """Whether names were left out of the last page, because they have more series than are read."""
         self._known: dict[bytes, Series] = {}
         """Name and labels as they stand on the last page that was learnt → what they say."""
 
     def read(self, body: bytes) -> Page:
-        """The wanted samples of ``body``; lines that are not Prometheus text are passed over."""
+        """The wanted samples of ``body``; lines that are not Prometheus text are passed over.
+
+        Of a page with more lines or series than are read, names that go on behind them are left out: their sum would be a part.
+        """
         lines = body.split(b"\n", MOST_LINES)
-        if len(lines) > MOST_LINES:
-            lines.pop()
+        rest = lines.pop() if len(lines) > MOST_LINES else b""
         self._reads += 1
         if len(lines) == self._lines and self._reads % _RELEARN_EVERY:
             values = self._slots.values(lines)
             if values is not None:
                 return Page(self._layout, values)
-        return self._learn(lines)
+        return self._learn(lines, rest)
 
-    def _learn(self, lines: list[bytes]) -> Page:
-        indices: list[int] = []
-        heads: list[bytes] = []
-        series: list[Series] = []
-        values: list[float] = []
+    def _learn(self, lines: list[bytes], rest: bytes) -> Page:
+        samples: list[tuple[int, tuple[Series, float, int]]] = []
         for index, line in enumerate(lines):
             sample = self._sample(line)
             if sample is None:
                 continue
-            if len(series) >= MOST_SERIES:
+            if len(samples) >= MOST_SERIES:
+                rest = b"\n".join((*lines[index:], rest))
                 break
-            found, value, length = sample
-            indices.append(index)
-            heads.append(line[:length])
-            series.append(found)
-            values.append(value)
+            samples.append((index, sample))
+        self.cut = False
+        if rest:
+            goes_on = {name.decode() for name in self._wanted if _holds(rest, name)}
+            samples = [one for one in samples if one[1][0].name not in goes_on]
+            self.cut = bool(goes_on)
+        indices = [index for index, _ in samples]
+        heads = [lines[index][:length] for index, (_, _, length) in samples]
+        series = [found for _, (found, _, _) in samples]
+        values = [value for _, (_, value, _) in samples]
         if tuple(series) != self._layout.series:
             self._layout = Layout(tuple(series))
         self._slots = _Slots(picker(indices), tuple(heads), tuple(slice(len(head), None) for head in heads))
@@ -138,6 +146,11 @@ class PageReader:
             except ValueError:
                 pass
         return _parse(line, self._longest_label) if _name_of(line) in self._wanted else None
+
+
+def _holds(page: bytes, name: bytes) -> bool:
+    """Whether a line of ``page`` is a sample of this name."""
+    return any(page.startswith(name + end) or b"\n" + name + end in page for end in (b"{", b" ", b"\t"))
 
 
 def _name_of(line: bytes) -> bytes:

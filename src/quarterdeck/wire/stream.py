@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import AsyncIterator
 from typing import cast
@@ -13,6 +14,8 @@ from quarterdeck.wire.failure import Failure
 from quarterdeck.wire.refusal import Clean, words
 
 _INFLATE = {"gzip": 31, "x-gzip": 31, "deflate": 47}
+_TURN_EVERY = 256
+"""After so many pieces of one answer others get a turn: a server may send a megabyte in pieces of one byte."""
 
 
 class Capped(httpx.AsyncByteStream):
@@ -62,6 +65,8 @@ async def bounded(response: httpx.Response, most: int, clean: Clean) -> bytes:
             raise Failure(Outcome.FAILED, f"the answer is larger than {limit}", status=status)
         chunks.append(chunk)
         packed += len(raw)
+        if not len(chunks) % _TURN_EVERY:
+            await asyncio.sleep(0)
     if unpack is not None and packed and not unpack.eof:
         raise Failure(Outcome.FAILED, f"the {coding} answer ends half-way", status=status)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
