@@ -25,7 +25,7 @@ from quarterdeck.demo.request import Request
 from quarterdeck.demo.residency import Residency, keep_alive_s
 from quarterdeck.demo.world import World
 from quarterdeck.endpoints.endpoint import Endpoint
-from quarterdeck.hosts.ollama_local import open_local
+from quarterdeck.hosts.ollama.local import open_local
 from quarterdeck.model.models import ModelState
 
 GIB = 2**30

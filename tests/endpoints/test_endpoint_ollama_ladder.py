@@ -20,8 +20,8 @@ from polling import engine_of, facts_of
 from quarterdeck.config.fleet import EndpointSpec
 from quarterdeck.endpoints import ollama_ladder as ladder
 from quarterdeck.endpoints.endpoint import Endpoint
-from quarterdeck.hosts import ollama_local
-from quarterdeck.hosts.ollama_local import open_local
+from quarterdeck.hosts.ollama import local as ollama_local
+from quarterdeck.hosts.ollama.local import open_local
 from quarterdeck.model.health import remember
 from quarterdeck.model.limits import Limits
 from quarterdeck.model.memory import NOTHING_KNOWN

@@ -20,10 +20,13 @@ import pytest
 
 from fake_ollama import FakeOllama, fake_ollama
 from quarterdeck.config.fleet import EndpointSpec
-from quarterdeck.hosts import ollama_local, ollama_local_processes, ollama_local_sockets, ollama_local_sources
-from quarterdeck.hosts.ollama_local import OllamaLocal, open_local
-from quarterdeck.hosts.ollama_local_processes import Told, named, told_by, unit_of
-from quarterdeck.hosts.ollama_local_sockets import (
+from quarterdeck.hosts.ollama import local as ollama_local
+from quarterdeck.hosts.ollama import processes as ollama_local_processes
+from quarterdeck.hosts.ollama import sockets as ollama_local_sockets
+from quarterdeck.hosts.ollama import sources as ollama_local_sources
+from quarterdeck.hosts.ollama.local import OllamaLocal, open_local
+from quarterdeck.hosts.ollama.processes import Told, named, told_by, unit_of
+from quarterdeck.hosts.ollama.sockets import (
     ESTABLISHED,
     LISTEN,
     KernelSockets,

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quarterdeck.hosts import ollama_local_sources as sources
-from quarterdeck.hosts.ollama_local_log import SHORTEST_S, SILENT, WINDOW_S, Entry, parse, seconds, summary
-from quarterdeck.hosts.ollama_local_sources import Journal, LogFile
+from quarterdeck.hosts.ollama import sources
+from quarterdeck.hosts.ollama.log import SHORTEST_S, SILENT, WINDOW_S, Entry, parse, seconds, summary
+from quarterdeck.hosts.ollama.sources import Journal, LogFile
 
 NOW = 1_795_370_400.0
 

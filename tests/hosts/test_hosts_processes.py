@@ -24,7 +24,7 @@ from quarterdeck.config.fleet import HostSpec
 from quarterdeck.hosts.exporters.host import ExporterHost
 from quarterdeck.hosts.local import LocalHost
 from quarterdeck.hosts.nvml.thread import NvmlThread
-from quarterdeck.hosts.ollama_store import names_of
+from quarterdeck.hosts.ollama.store import names_of
 from quarterdeck.hosts.processes import PORTS_AGAIN_S, RECHECK_S, Processes, ProcessTable, container_of
 from quarterdeck.model.gpu import GpuProcess, GpuView, Holder
 from quarterdeck.model.holdings import claims, held

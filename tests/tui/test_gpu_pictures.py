@@ -34,5 +34,5 @@ def test_one_gpu(snap_compare: Compare, size: tuple[int, int]) -> None:
 
 
 def test_the_question(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("quarterdeck.tui.gpus_orphans.audit_path", lambda: Path("/home/ops/.local/state/audit.jsonl"))
+    monkeypatch.setattr("quarterdeck.tui.gpus.orphans.audit_path", lambda: Path("/home/ops/.local/state/audit.jsonl"))
     assert snap_compare(console(), terminal_size=(100, 30), press=["2", "l", "l", "l", "x", "wait:50"])

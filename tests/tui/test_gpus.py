@@ -17,14 +17,14 @@ from gpu_fleets import ORPHAN, full_gpu, gpu_fleet
 from quarterdeck.model.fleet import EMPTY_FLEET, FleetSnapshot
 from quarterdeck.model.gpu import Ecc, GpuProcess, GpuView, Holder, Xid
 from quarterdeck.tui.cells import Moment
-from quarterdeck.tui.gpus import ORDERS, Entry, Scene, entries, letters, marks
-from quarterdeck.tui.gpus_bars import stack
-from quarterdeck.tui.gpus_list import listing
-from quarterdeck.tui.gpus_listing import Listing, Shown
-from quarterdeck.tui.gpus_orphans import impact
-from quarterdeck.tui.gpus_page import page_lines
-from quarterdeck.tui.gpus_panel import panel_lines
-from quarterdeck.tui.gpus_summary import Summary, summary_line
+from quarterdeck.tui.gpus.bars import stack
+from quarterdeck.tui.gpus.fleet_list import listing
+from quarterdeck.tui.gpus.listing import Listing, Shown
+from quarterdeck.tui.gpus.orphans import impact
+from quarterdeck.tui.gpus.page import page_lines
+from quarterdeck.tui.gpus.panel import panel_lines
+from quarterdeck.tui.gpus.scene import ORDERS, Entry, Scene, entries, letters, marks
+from quarterdeck.tui.gpus.summary import Summary, summary_line
 from quarterdeck.tui.hosts import host_lines, roomy_height
 from quarterdeck.tui.lines import BAD, WARN, Line
 from quarterdeck.tui.screens.confirm import ConfirmScreen, confirm_lines
@@ -346,8 +346,8 @@ def audit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
         ended.append(process.pid)
         return f"process {process.pid} has ended after SIGTERM"
 
-    monkeypatch.setattr("quarterdeck.tui.gpus_orphans.end_orphan", end)
-    monkeypatch.setattr("quarterdeck.tui.gpus_orphans.audit_path", lambda: tmp_path / "audit.jsonl")
+    monkeypatch.setattr("quarterdeck.tui.gpus.orphans.end_orphan", end)
+    monkeypatch.setattr("quarterdeck.tui.gpus.orphans.audit_path", lambda: tmp_path / "audit.jsonl")
     return ended
 
 

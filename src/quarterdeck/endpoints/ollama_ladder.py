@@ -43,7 +43,7 @@ _METRICS_SHARE, _LOOK_SHARE, _SLOTS_SHARE, _COUNT_SHARE = 0.3, 0.3, 0.4, 0.15
 
 
 class Local(Protocol):
-    """What this machine tells of an Ollama on it (`quarterdeck.hosts.ollama_local`). Never raises."""
+    """What this machine tells of an Ollama on it (`quarterdeck.hosts.ollama.local`). Never raises."""
 
     async def look(self, names: Sequence[str], loaded: int) -> Sight:
         """Its runners and its access log. ``names``: its models, of which the first ``loaded`` are in memory."""

@@ -31,7 +31,7 @@ class Opening:
         tunnel = self.tunnel(spec, clock)
         local = None
         if spec.engine in ("auto", "ollama") and tunnel is None:  # at the end of a tunnel is another machine
-            from quarterdeck.hosts.ollama_local import open_local
+            from quarterdeck.hosts.ollama.local import open_local
 
             local = open_local(spec, clock.monotonic, clock.wall)
         return Endpoint(spec, monotonic=clock.monotonic, wall=clock.wall, local=local, tunnel=tunnel)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from quarterdeck.format import printable
-from quarterdeck.hosts.ollama_store import names_of
+from quarterdeck.hosts.ollama.store import names_of
 from quarterdeck.hosts.reapers import takes_orphans
 from quarterdeck.model import commandlines
 from quarterdeck.model.commandlines import NOTHING_TOLD, CommandLine

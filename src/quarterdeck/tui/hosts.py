@@ -26,7 +26,7 @@ from quarterdeck.tui.lines import (
 if TYPE_CHECKING:  # what isn't needed to paint the first frame isn't imported before it
     from quarterdeck.model.gpu import GpuView
     from quarterdeck.model.host import HostView
-    from quarterdeck.tui.gpus import Mark
+    from quarterdeck.tui.gpus.scene import Mark
 
 LONGEST_NAME = 18
 HOT_C = 85.0
@@ -135,7 +135,7 @@ def _marks(gpu: GpuView, now: float = 0.0) -> list[Mark]:
     """What is wrong with a GPU. What tells it is imported when there may be something."""
     if not (gpu.lost or gpu.xids or gpu.ecc or gpu.throttle or gpu.slowdown_c or gpu.processes):
         return []
-    from quarterdeck.tui.gpus import marks
+    from quarterdeck.tui.gpus.scene import marks
 
     return marks(gpu, now)
 
@@ -229,8 +229,8 @@ def _stacks(hosts: Sequence[HostView], bars: int) -> dict[tuple[str, str], tuple
     told = [(host, gpu) for host in hosts for gpu in host.gpus if gpu.processes]
     if not told:
         return {}
-    from quarterdeck.tui.gpus import letters
-    from quarterdeck.tui.gpus_bars import stack
+    from quarterdeck.tui.gpus.bars import stack
+    from quarterdeck.tui.gpus.scene import letters
 
     known = letters(hosts)
     return {(host.name, gpu.key): stack(gpu, bars, known) for host, gpu in told}

@@ -7,9 +7,9 @@ from textual.app import ComposeResult
 from quarterdeck.tui.cells import Moment
 from quarterdeck.tui.commands import bindings
 from quarterdeck.tui.contract import Frame
-from quarterdeck.tui.gpus import Entry, Key, Scene, letters
-from quarterdeck.tui.gpus_charts import WINDOWS
-from quarterdeck.tui.gpus_page import page_lines
+from quarterdeck.tui.gpus.charts import WINDOWS
+from quarterdeck.tui.gpus.page import page_lines
+from quarterdeck.tui.gpus.scene import Entry, Key, Scene, letters
 from quarterdeck.tui.lines import MUTED, Line, Run
 from quarterdeck.tui.screens.base import PageScreen
 from quarterdeck.tui.status import Status
@@ -65,6 +65,6 @@ class GpuScreen(PageScreen):
 
     def do_end_orphan(self) -> None:
         """Ask whether to end an orphan on this GPU."""
-        from quarterdeck.tui.gpus_orphans import ask
+        from quarterdeck.tui.gpus.orphans import ask
 
         ask(self.console_app, self._entry, self._unix)

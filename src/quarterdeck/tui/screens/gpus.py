@@ -9,9 +9,9 @@ from textual.app import ComposeResult
 from quarterdeck.tui.cells import Moment
 from quarterdeck.tui.commands import bindings
 from quarterdeck.tui.contract import Frame
-from quarterdeck.tui.gpus import ORDERS, Scene, letters
-from quarterdeck.tui.gpus_panel import panel_lines
-from quarterdeck.tui.gpus_summary import Summary, summary_line
+from quarterdeck.tui.gpus.panel import panel_lines
+from quarterdeck.tui.gpus.scene import ORDERS, Scene, letters
+from quarterdeck.tui.gpus.summary import Summary, summary_line
 from quarterdeck.tui.screens.base import ConsoleScreen
 from quarterdeck.tui.status import Status
 from quarterdeck.tui.widgets.gpu_table import GpuTable
@@ -169,7 +169,7 @@ class GpusScreen(ConsoleScreen):
 
     def do_end_orphan(self) -> None:
         """Ask whether to end an orphan on the selected GPU."""
-        from quarterdeck.tui.gpus_orphans import ask
+        from quarterdeck.tui.gpus.orphans import ask
 
         ask(self.console_app, self._table.entry, self._frame.unix if self._frame else 0.0)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from textual import events
 from textual.message import Message
 
-from quarterdeck.tui.gpus import ORDERS, Entry, Key, Order, Scene, entries
-from quarterdeck.tui.gpus_list import listing
-from quarterdeck.tui.gpus_listing import Listing, Shown, Spot
+from quarterdeck.tui.gpus.fleet_list import listing
+from quarterdeck.tui.gpus.listing import Listing, Shown, Spot
+from quarterdeck.tui.gpus.scene import ORDERS, Entry, Key, Order, Scene, entries
 from quarterdeck.tui.lines import EMPTY_LINE, MUTED, STRONG, Line, Run, wrap
 from quarterdeck.tui.widgets.lines_view import LinesView
 

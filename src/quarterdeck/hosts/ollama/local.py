@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 from quarterdeck.config.boundary import default_boundary
 from quarterdeck.config.fleet import EndpointSpec
-from quarterdeck.hosts import ollama_local_processes as processes
-from quarterdeck.hosts.ollama_local_sockets import Sockets, sockets_of_this_machine
-from quarterdeck.hosts.ollama_local_sources import Journal, LogFile, Source, has_journal
+from quarterdeck.hosts.ollama import processes
+from quarterdeck.hosts.ollama.sockets import Sockets, sockets_of_this_machine
+from quarterdeck.hosts.ollama.sources import Journal, LogFile, Source, has_journal
 from quarterdeck.model.fleet import Boundary
 from quarterdeck.model.ollama import Connections, Runner, Sight
 from quarterdeck.model.reading import AccessLog

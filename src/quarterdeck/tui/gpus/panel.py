@@ -6,10 +6,10 @@ from quarterdeck.format import age, printable, size
 from quarterdeck.model.gpu import GpuProcess, Holder
 from quarterdeck.model.holdings import parts
 from quarterdeck.tui.cells import Moment
-from quarterdeck.tui.gpus import Entry, Letters, Scene, marks, short_name
-from quarterdeck.tui.gpus_bars import legend_runs, stack
-from quarterdeck.tui.gpus_charts import ROW_LINES, chart_row
-from quarterdeck.tui.gpus_pieces import stale_text, why_missing
+from quarterdeck.tui.gpus.bars import legend_runs, stack
+from quarterdeck.tui.gpus.charts import ROW_LINES, chart_row
+from quarterdeck.tui.gpus.pieces import stale_text, why_missing
+from quarterdeck.tui.gpus.scene import Entry, Letters, Scene, marks, short_name
 from quarterdeck.tui.lines import (
     BAD,
     EMPTY_LINE,

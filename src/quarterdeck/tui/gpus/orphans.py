@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from quarterdeck.engine.orphans import audit_path, end_orphan, refusal
 from quarterdeck.format import age, printable, size
-from quarterdeck.tui.gpus import Entry, orphans
+from quarterdeck.tui.gpus.scene import Entry, orphans
 
 if TYPE_CHECKING:
     from quarterdeck.model.gpu import GpuProcess

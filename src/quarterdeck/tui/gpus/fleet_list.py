@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from quarterdeck.format import printable, size, spark
 from quarterdeck.tui.bars import bar
-from quarterdeck.tui.gpus import Entry, marks, recent, short_name
-from quarterdeck.tui.gpus_bars import stack
-from quarterdeck.tui.gpus_cards import CARD, cards, cards_height
-from quarterdeck.tui.gpus_listing import Listing, Shown, Spot, groups
-from quarterdeck.tui.gpus_pieces import (
+from quarterdeck.tui.gpus.bars import stack
+from quarterdeck.tui.gpus.cards import CARD, cards, cards_height
+from quarterdeck.tui.gpus.listing import Listing, Shown, Spot, groups
+from quarterdeck.tui.gpus.pieces import (
     ROOMY,
     greyed,
     heat_runs,
@@ -18,6 +17,7 @@ from quarterdeck.tui.gpus_pieces import (
     watt_runs,
     whose_runs,
 )
+from quarterdeck.tui.gpus.scene import Entry, marks, recent, short_name
 from quarterdeck.tui.lines import (
     ACCENT,
     MUTED,

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from quarterdeck.model.host import HostView
-from quarterdeck.tui.gpus import Entry, Key, Letters, Order
+from quarterdeck.tui.gpus.scene import Entry, Key, Letters, Order
 from quarterdeck.tui.lines import Line
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from quarterdeck.format import percent, printable, size
-from quarterdeck.tui.gpus import Entry, Order, marks
-from quarterdeck.tui.gpus_pieces import is_stale
+from quarterdeck.tui.gpus.pieces import is_stale
+from quarterdeck.tui.gpus.scene import Entry, Order, marks
 from quarterdeck.tui.lines import BAD, FAINT, MUTED, PLAIN, STRONG, WARN, Line, Run, cut, spread, width_of
 
 

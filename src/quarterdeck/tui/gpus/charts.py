@@ -8,8 +8,8 @@ from typing import NamedTuple
 from quarterdeck.format import DASH, percent, size
 from quarterdeck.tui.cells import Moment
 from quarterdeck.tui.chart import GUTTER, Mark, columns, panel, placed, ruler, time_axis
-from quarterdeck.tui.gpus import Entry
-from quarterdeck.tui.gpus_pieces import is_stale
+from quarterdeck.tui.gpus.pieces import is_stale
+from quarterdeck.tui.gpus.scene import Entry
 from quarterdeck.tui.lines import BAD, EMPTY_LINE, FAINT, MUTED, STRONG, TITLE, Line, Run, beside
 from quarterdeck.tui.scales import BYTES, FRACTION, Unit
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from quarterdeck.hosts.ollama_store import names_of
+from quarterdeck.hosts.ollama.store import names_of
 from quarterdeck.model.ollama import Runner
 
 _SERVES = ("serve", "start")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from quarterdeck.hosts.ollama_local_log import WINDOW_S, Entry, parse, summary
+from quarterdeck.hosts.ollama.log import WINDOW_S, Entry, parse, summary
 from quarterdeck.model.reading import AccessLog
 
 Found = tuple[AccessLog | None, str]

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from quarterdeck.format import printable, size, spark
 from quarterdeck.tui.bars import bar
-from quarterdeck.tui.gpus import Entry, marks, recent, short_name
-from quarterdeck.tui.gpus_bars import stack
-from quarterdeck.tui.gpus_listing import Listing, Shown, Spot, groups
-from quarterdeck.tui.gpus_pieces import greyed, heat_runs, is_stale, percent_run, title_line, watt_runs, whose_runs
+from quarterdeck.tui.gpus.bars import stack
+from quarterdeck.tui.gpus.listing import Listing, Shown, Spot, groups
+from quarterdeck.tui.gpus.pieces import greyed, heat_runs, is_stale, percent_run, title_line, watt_runs, whose_runs
+from quarterdeck.tui.gpus.scene import Entry, marks, recent, short_name
 from quarterdeck.tui.lines import (
     ACCENT,
     EMPTY_LINE,

@@ -6,8 +6,8 @@ from quarterdeck.format import DASH, age, percent, printable
 from quarterdeck.model.gpu import GpuView
 from quarterdeck.model.holdings import PartKind, parts
 from quarterdeck.model.host import HostView
-from quarterdeck.tui.gpus import Entry, Letters, is_hot
-from quarterdeck.tui.gpus_bars import letter, part_tone
+from quarterdeck.tui.gpus.bars import letter, part_tone
+from quarterdeck.tui.gpus.scene import Entry, Letters, is_hot
 from quarterdeck.tui.hosts import is_old, is_old_gpu, machine_runs, why_no_gpu
 from quarterdeck.tui.lines import (
     ACCENT,

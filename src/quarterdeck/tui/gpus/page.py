@@ -8,10 +8,10 @@ from typing import NamedTuple
 from quarterdeck.format import DASH, age, percent, printable, size
 from quarterdeck.model.gpu import GpuView
 from quarterdeck.tui.cells import Moment
-from quarterdeck.tui.gpus import Entry, Scene, is_hot, marks
-from quarterdeck.tui.gpus_charts import TALL, chart_lines
-from quarterdeck.tui.gpus_panel import bar_lines, legend_lines, panel_title, process_lines
-from quarterdeck.tui.gpus_pieces import why_missing
+from quarterdeck.tui.gpus.charts import TALL, chart_lines
+from quarterdeck.tui.gpus.panel import bar_lines, legend_lines, panel_title, process_lines
+from quarterdeck.tui.gpus.pieces import why_missing
+from quarterdeck.tui.gpus.scene import Entry, Scene, is_hot, marks
 from quarterdeck.tui.lines import (
     BAD,
     EMPTY_LINE,

@@ -9,7 +9,7 @@ from quarterdeck.model.fleet import EndpointView
 from quarterdeck.model.gpu import GpuView
 from quarterdeck.model.holdings import Part, PartKind, parts, spilled
 from quarterdeck.tui.bars import bar
-from quarterdeck.tui.gpus import Letters, Scene, endpoint_of, part_name
+from quarterdeck.tui.gpus.scene import Letters, Scene, endpoint_of, part_name
 from quarterdeck.tui.lines import BAD, FAINT, MUTED, PLAIN, STRONG, Run
 
 _TONES = ("bar-used", "bar-memory", "ink-accent", "state-sleeping", "state-ok")

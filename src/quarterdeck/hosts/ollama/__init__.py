@@ -1,0 +1,1 @@
+"""An Ollama on this machine: its processes, connections, access log and model store."""
