@@ -15,6 +15,9 @@ NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 ENGINES = ("auto", "ollama", "vllm", "llamacpp", "sglang", "litellm", "lmstudio", "llama-swap", "tgi", "openai")
 """What ``engine`` may be; ``auto`` asks the server."""
 
+DRIVERS = ("process", "ssh", "systemd", "docker", "kubernetes", "command")
+"""What starts and stops a deployment's server."""
+
 EXTERNAL_POLL_S = 30.0
 """Default interval for external endpoints: other people's servers are not asked every other second."""
 
@@ -86,6 +89,61 @@ class HostSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class DeploymentSpec:
+    """One ``[[deployment]]``: a server that can be started and stopped from here."""
+
+    name: str
+    endpoint: str
+    """Name of the ``[[endpoint]]`` that it becomes."""
+    driver: str = "process"
+    host: str | None = None
+    """ssh: name of the ``[[host]]``, or an ssh destination; as ssh takes it, here."""
+    run: tuple[str, ...] = ()
+    """process, ssh: the argument list of the server."""
+    cwd: Path | None = None
+    """process, ssh: where it runs."""
+    env: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS, hash=False)
+    """process, ssh: variables it gets besides ours (process), or the remote login's (ssh). No secrets."""
+    log: str | None = None
+    """process, ssh: the file its output goes to; ``None`` = one in the state folder (ssh: of the remote user)."""
+    unit: str | None = None
+    """systemd."""
+    user: bool = False
+    """systemd: a unit of the user's own manager."""
+    container: str | None = None
+    """docker."""
+    resource: str | None = None
+    """kubernetes: "deployment/NAME" or "leaderworkerset/NAME"."""
+    namespace: str | None = None
+    context: str | None = None
+    """kubernetes: of kubectl's configuration."""
+    replicas: int = 1
+    """kubernetes: what it is scaled to when it starts."""
+    start: tuple[str, ...] = ()
+    """command: argument lists."""
+    stop: tuple[str, ...] = ()
+    status: tuple[str, ...] = ()
+    """command: exit code 0 means it runs."""
+    logs: tuple[str, ...] = ()
+    """command: prints the log."""
+    stop_within: float = 60.0
+    """Seconds it gets to let its requests end, before it is ended."""
+    ready_within: float = 1800.0
+    """Seconds until it must serve (weights may have to be downloaded)."""
+    protected: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JobSettings:
+    """``[jobs]``."""
+
+    per_host: int = 2
+    """So many jobs at one time on one machine; the others wait their turn."""
+    keep: float = 30 * 86_400.0
+    """Seconds that a record stays after its job has ended."""
+
+
+@dataclass(frozen=True, slots=True)
 class ConsoleSettings:
     """``[console]``."""
 
@@ -103,5 +161,7 @@ class FleetConfig:
     hosts: tuple[HostSpec, ...] = ()
     console: ConsoleSettings = field(default_factory=ConsoleSettings)
     limits: Limits = field(default_factory=Limits)
+    deployments: tuple[DeploymentSpec, ...] = ()
+    jobs: JobSettings = field(default_factory=JobSettings)
     source: Path | None = None
     """The file it came from, if any."""
