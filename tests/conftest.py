@@ -14,7 +14,8 @@ settings.load_profile("quarterdeck")
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
     for name in [*os.environ]:
         if name.upper().endswith(("_PROXY", "_API_KEY")) or name in ("OLLAMA_HOST", "QUARTERDECK_FLEET"):
             monkeypatch.delenv(name)

@@ -71,8 +71,9 @@ async def console(
     **options: Any,
 ) -> AsyncIterator[Console]:
     clock = FrozenClock()
-    engine = FakeEngine(newest=mixed_fleet() if fleet is None else fleet)
-    app = ConsoleApp(configured or config(), make_engine=lambda _: engine, clock=clock.clock, **options)
+    watched = configured or config()
+    engine = FakeEngine(newest=mixed_fleet() if fleet is None else fleet, fleet=watched)
+    app = ConsoleApp(watched, make_engine=lambda _: engine, clock=clock.clock, **options)
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         yield Console(app, pilot, engine, clock)

@@ -16,6 +16,7 @@ case "$*" in
     case $mode in
       noforward) echo "mux_client_forward: forwarding request failed: Port forwarding failed" >&2; exit 255;;
     esac
+    while [ $# -gt 0 ]; do [ "$1" = -L ] && : > "${2%%:*}"; shift; done
     exit 0;;
 esac
 case $mode in
@@ -28,6 +29,7 @@ case $mode in
     echo "Connection closed by 192.0.2.1 port 22" >&2; exit 255;;
   silent) exec sleep 1000;;
   stubborn) trap '' TERM; while :; do sleep 1000; done;;
+  deaf) trap '' TERM; tr '\000' x < /dev/zero & trap '' TERM; wait;;
   flood) exec yes "this is not the answer to anything that anybody asked";;
   killed) kill -9 $$;;
   nologin)

@@ -50,6 +50,7 @@ class FakeEngine:
     """An engine whose snapshot is set by hand and which remembers what was asked of it."""
 
     newest: FleetSnapshot = EMPTY_FLEET
+    fleet: FleetConfig = field(default_factory=FleetConfig)
     paused: bool = False
     interval: float = 2.0
     calls: list[tuple[str, Any]] = field(default_factory=list)

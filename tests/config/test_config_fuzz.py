@@ -8,8 +8,10 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quarterdeck.config.access import AUTH, TLS
 from quarterdeck.config.decode import decode
-from quarterdeck.config.keys import AUTH, CONSOLE, ENDPOINT, HOST, LIMITS, TLS
+from quarterdeck.config.deployments import DEPLOYMENT, JOBS, NEEDS, TAKES
+from quarterdeck.config.keys import CONSOLE, ENDPOINT, HOST, LIMITS
 from quarterdeck.config.load import Loaded, load, loads
 from quarterdeck.config.locate import line_map
 from quarterdeck.config.origins import origins_of, problems_of
@@ -46,6 +48,8 @@ DOCUMENTS = st.fixed_dictionaries(
     {},
     optional={
         "console": ANYTHING | tables(*names(CONSOLE)),
+        "jobs": ANYTHING | tables(*names(JOBS)),
+        "deployment": ANYTHING | st.lists(ANYTHING | tables(*names(DEPLOYMENT)), max_size=3),
         "limits": ANYTHING | tables(*names(LIMITS)),
         "host": ANYTHING | st.lists(ANYTHING | tables(*names(HOST)), max_size=3),
         "endpoint": ANYTHING | st.lists(tables(*names(ENDPOINT), values=NESTED), max_size=3),
@@ -64,6 +68,39 @@ def test_any_document_is_decoded(document: dict[str, object]) -> None:
     shown = loads(render_config(decoded.config, origins), Path("/etc/fleet.toml"))
     assert shown.problems == ()
     assert shown.config.endpoints == decoded.config.endpoints
+
+
+WORDS = st.text(max_size=8) | st.sampled_from(
+    ["--api-key", "sk-0123456789abcdef0", "-x", "~/a", "$(x)", "me@box", "deploy/a"]
+)
+FITTING: dict[str, st.SearchStrategy[object]] = {
+    "host": WORDS,
+    **{name: st.lists(WORDS, min_size=1, max_size=4) for name in ("run", "start", "stop", "status", "logs")},
+    "env": st.dictionaries(st.sampled_from(["A", "B_KEY", "HF_TOKEN"]) | WORDS, WORDS, max_size=3),
+    "user": st.booleans(),
+    "replicas": st.integers(0, 5),
+    "resource": st.sampled_from(["deploy/a", "lws/b", "pod/c"]),
+}
+
+
+@st.composite
+def deployments(draw: st.DrawFn) -> dict[str, object]:
+    """One that has what its driver needs, and some of what it takes."""
+    driver = draw(st.sampled_from(sorted(NEEDS)))
+    keys = [*NEEDS[driver], *draw(st.lists(st.sampled_from((*TAKES[driver], "stop_within")), unique=True))]
+    values = {key: draw(FITTING.get(key, WORDS)) for key in keys if key != "stop_within"}
+    return {"name": draw(st.sampled_from("abc")), "endpoint": "a", "driver": driver, "stop_within": 5, **values}
+
+
+@given(st.lists(deployments(), max_size=3))
+def test_deployments_are_shown_as_they_are(given_: list[dict[str, object]]) -> None:
+    document: dict[str, object] = {"endpoint": [{"name": "a", "url": "http://x:1"}], "deployment": given_}
+    decoded = decode(document, Path("/etc"))
+    shown = loads(render_config(decoded.config), Path("/etc/fleet.toml"))
+    assert shown.problems == ()
+    assert shown.config.deployments == decoded.config.deployments
+    for spec in decoded.config.deployments:
+        assert not any(word.startswith("sk-0") for word in (*spec.run, *spec.start, *spec.env.values()))
 
 
 PIECES = [

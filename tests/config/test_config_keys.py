@@ -49,7 +49,7 @@ def test_every_field_is_a_key_and_every_key_a_field(table: Table) -> None:
 def test_examples_and_defaults_are_read_and_written_back(table: Table, key: Key) -> None:
     assert not isinstance(key.kind, Table)
     values = [key.kind.read(tomllib.loads(f"v = {key.example}")["v"], BASE)]
-    values += [value for value in [table.defaults().get(key.name)] if value is not None]
+    values += [value for value in [table.defaults().get(key.name)] if value not in (None, ())]
     for value in values:
         assert key.kind.read(tomllib.loads(f"v = {key.kind.toml(value)}")["v"], BASE) == value
 
@@ -84,6 +84,7 @@ def test_the_sample_with_every_setting_taken_loads_too() -> None:
     assert [endpoint.name for endpoint in loaded.config.endpoints] == ["vllm-a", "ollama", "llama-server", "managed"]
     assert loaded.config.console == ConsoleSettings()
     assert loaded.config.limits == Limits()
+    assert [deployment.run[0] for deployment in loaded.config.deployments] == ["vllm"]
 
 
 @pytest.mark.parametrize(("table", "key"), EVERY_KEY, ids=lambda part: part.name)

@@ -107,6 +107,10 @@ restarted_for = "1m"  # default
 warn_waiting = 20     # default
 warn_kv = 0.5         # fleet.toml:6
 
+[jobs]
+per_host = 2  # default
+keep = "30d"  # default
+
 [[endpoint]]
 name = "a b"                   # fleet.toml:2
 url = "https://x"              # fleet.toml:3

@@ -10,7 +10,7 @@ import pytest
 from fake_servers import Asked, Reply
 from polling import facts_of, poll_once, watching
 from quarterdeck.config.fleet import Auth
-from quarterdeck.endpoints.llamacpp import MOST_ROUTED, NO_LATENCIES
+from quarterdeck.endpoints.llamacpp import MOST_ROUTED, NO_CACHE, NO_LATENCIES
 from quarterdeck.model.reading import Outcome
 from recorded import recorded
 
@@ -34,10 +34,10 @@ class Router:
 
 
 async def running(router: Router) -> tuple[list[int | None], tuple[str, ...]]:
-    """Requests that run, and the notes but the one that every llama-server has."""
+    """Requests that run, and the notes but those that every llama-server has."""
     facts = facts_of(await poll_once(router, "llamacpp"))
-    assert facts.notes[-1] == NO_LATENCIES
-    return [engine.running for engine in facts.engines], facts.notes[:-1]
+    assert facts.notes[-2:] == (NO_CACHE, NO_LATENCIES)
+    return [engine.running for engine in facts.engines], facts.notes[:-2]
 
 
 async def test_a_router_with_more_models_than_are_read_has_no_sum() -> None:

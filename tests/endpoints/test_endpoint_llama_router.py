@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 
 from fake_servers import Asked, Reply
 from polling import facts_of, poll_once, watching
+from quarterdeck.endpoints.llamacpp import NOTHING_LOADED, STILL_LOADING
 from quarterdeck.model.models import ModelState
 from recorded import recorded
 
@@ -58,7 +59,7 @@ async def test_a_router_tells_its_models() -> None:
     loaded = [entry["id"] for entry in entries if entry["status"]["value"] == "loaded"]
     assert [e.label for e in facts.engines] == loaded
     assert {e.generation_tokens for e in facts.engines} == {16}
-    assert dict(facts.identity) == {"most models at once": "2", "loads a model that is asked for": "yes"}
+    assert dict(facts.identity) == {"most models at once": "2", "loads on demand": "yes"}
     assert facts.origins["running"] == "/metrics?model=… llamacpp:requests_processing"
 
 
@@ -66,7 +67,8 @@ async def test_a_router_without_loaded_models_is_asked_for_none_of_them() -> Non
     async with watching(router("router_models_0"), "llamacpp") as watch:
         facts = facts_of(await watch.poll())
         assert {one.path for one in watch.server.asked} == {"/props", "/models"}
-    assert (facts.engines, facts.notes) == ((), ())
+    assert (facts.engines, facts.notes) == ((), (NOTHING_LOADED,))
+    assert facts.origins["models"] == "/models"
     assert {m.state for m in facts.models} == {ModelState.INSTALLED}
 
 
@@ -75,7 +77,8 @@ async def test_a_router_whose_model_is_loading() -> None:
         facts = facts_of(await watch.poll())
         never_loads(watch.server.targets)
         assert {one.path for one in watch.server.asked} == {"/props", "/models"}
-    assert ModelState.LOADING in {m.state for m in facts.models}
+    (loading,) = [m.id for m in facts.models if m.state is ModelState.LOADING]
+    assert facts.notes == (STILL_LOADING.format(loading),)
 
 
 async def test_a_model_unloaded_between_the_list_and_its_page() -> None:

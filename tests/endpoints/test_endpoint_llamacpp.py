@@ -9,7 +9,7 @@ import pytest
 
 from fake_servers import Asked, Reply
 from polling import engine_of, facts_of, poll_once, watching
-from quarterdeck.endpoints.llamacpp import NO_LATENCIES, NO_METRICS
+from quarterdeck.endpoints.llamacpp import NO_CACHE, NO_LATENCIES, NO_METRICS
 from quarterdeck.model.models import ModelState
 from quarterdeck.model.rates import Sample, engine_rates, restarted
 from quarterdeck.model.reading import Outcome
@@ -58,7 +58,7 @@ async def test_idle() -> None:
         "llamacpp",
         json.loads(PROPS)["build_info"],
         False,
-        (NO_LATENCIES,),
+        (NO_CACHE, NO_LATENCIES),
     )
     (model,) = facts.models
     entry = json.loads(MODELS)["data"][0]
@@ -102,10 +102,11 @@ async def test_the_caches_size_is_told_only_where_it_is_sure(slots: int, capacit
 
 
 async def test_older_builds_tell_the_use_of_the_cache() -> None:
-    engine = engine_of(
-        await poll_once(single(others={"/metrics": page(5, 0) + b"llamacpp:kv_cache_usage_ratio 0.25\n"}), "llamacpp")
+    reading = await poll_once(
+        single(others={"/metrics": page(5, 0) + b"llamacpp:kv_cache_usage_ratio 0.25\n"}), "llamacpp"
     )
-    assert engine.kv_used == 0.25
+    assert engine_of(reading).kv_used == 0.25
+    assert facts_of(reading).notes == (NO_LATENCIES,)
 
 
 @pytest.mark.parametrize("number", [1, 2])
@@ -196,6 +197,9 @@ async def test_without_metrics() -> None:
     facts = facts_of(reading)
     assert reading.outcome is Outcome.ANSWERED
     assert (facts.engines, facts.notes) == ((), (NO_METRICS,))
+    assert dict(facts.origins) == {"version": "/props build_info", "models": "/v1/models, /props"}, (
+        "nothing else was read"
+    )
     assert len(facts.models) == 1
 
 
@@ -218,6 +222,7 @@ async def test_idle_sleep_is_told_and_not_disturbed() -> None:
         await watch.poll()
         assert "/slots" not in watch.server.targets
     assert facts.sleeping
+    assert facts.origins["sleeping"] == "/props is_sleeping"
     assert {model.state for model in facts.models} == {ModelState.SLEEPING}
 
 

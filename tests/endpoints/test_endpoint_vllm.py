@@ -53,7 +53,8 @@ async def test_recorded_pages(name: str) -> None:
     assert engine.steps == value(page, "vllm:iteration_tokens_total_count")
     assert engine.ttft == histogram(page, "vllm:time_to_first_token_seconds_bucket")
     assert engine.itl == histogram(page, "vllm:inter_token_latency_seconds_bucket")
-    assert facts_of(reading).notes == ()
+    asleep = ("asleep (weights offloaded): requests wait until somebody wakes it (POST /wake_up)",)
+    assert facts_of(reading).notes == (asleep if name == "sleeping" else ())
 
 
 async def test_the_recorded_queue() -> None:

@@ -110,7 +110,9 @@ async def test_it_sleeps_only_when_all_engines_do() -> None:
     assert {model.state for model in some.models} == {ModelState.LOADED}
     every = await facts_from(ranks("discard_all", "weights_offloaded"))
     assert every.sleeping
-    assert every.notes == ()
+    assert every.notes == (
+        "asleep (discard all, weights offloaded): requests wait until somebody wakes it (POST /wake_up)",
+    )
     none = await facts_from(ranks("awake", "awake"))
     assert (none.sleeping, none.notes) == (False, ())
 

@@ -81,9 +81,9 @@ static void take_line(const char *line, Process *found, int *found_count) {
     if (first < 0 || last >= MOST_GPUS) return;
     if (!strcmp(what, "init_error")) init_error = atoi(a);
     if (!strcmp(what, "proc")) add_process(found, found_count, gpu, strtoul(a, 0, 10), strtoull(b, 0, 10), *c);
-    if (!strcmp(what, "fail") && failure_count < MOST_FAILURES) {
+    if ((!strcmp(what, "fail") || !strcmp(what, "hang")) && failure_count < MOST_FAILURES) {
         failures[failure_count].gpu = *gpu == '*' ? -1 : first;
-        failures[failure_count].code = atoi(b);
+        failures[failure_count].code = *what == 'h' ? HANGS : atoi(b);
         snprintf(failures[failure_count++].function, sizeof failures->function, "%s", a);
     }
     for (int i = first; i <= last; i++) {
@@ -126,16 +126,29 @@ static void reload(void) {
     }
 }
 
-void refresh(void) {
-    pthread_mutex_lock(&lock);
-    reload();
-    pthread_mutex_unlock(&lock);
-}
-
 static int is_device(Handle device) {
     for (int i = 0; i < gpu_count; i++)
         if (device == &gpus[i] || (device >= slices[i] && device < slices[i] + slice_count[i])) return 1;
     return 0;
+}
+
+static Result failure_of(int gpu, const char *function) {
+    for (int i = 0; i < failure_count; i++)
+        if ((failures[i].gpu < 0 || failures[i].gpu == gpu) && !strcmp(failures[i].function, function))
+            return failures[i].code;
+    return OK;
+}
+
+static void hang(void) {
+    for (;;) sleep(1000);
+}
+
+void may_hang(const char *function) {
+    pthread_mutex_lock(&lock);
+    reload();
+    Result result = failure_of(-1, function);
+    pthread_mutex_unlock(&lock);
+    if (result == HANGS) hang();
 }
 
 Result check(Handle device, const char *function) {
@@ -146,10 +159,9 @@ Result check(Handle device, const char *function) {
     if (!device || !is_device(device)) result = BAD_ARGUMENT;
     int gpu = result ? 0 : device->gpu, wait_ms = (int)number_of(gpu, K_delay_ms, delay_ms);
     if (!result && is_lost[gpu]) result = GPU_LOST;
-    for (int i = 0; i < failure_count && !result; i++)
-        if ((failures[i].gpu < 0 || failures[i].gpu == gpu) && !strcmp(failures[i].function, function))
-            result = failures[i].code;
+    if (!result) result = failure_of(gpu, function);
     pthread_mutex_unlock(&lock);
+    if (result == HANGS) hang();
     if (wait_ms > 0) usleep(wait_ms * 1000);
     return result;
 }
@@ -205,6 +217,7 @@ static Result start(void) {
     }
     users += !result;
     pthread_mutex_unlock(&lock);
+    may_hang("nvmlInit");
     return result;
 }
 
@@ -213,6 +226,7 @@ API Result nvmlInit_v2(void) { return start(); }
 API Result nvmlInitWithFlags(U32 flags) { return (void)flags, start(); }
 
 API Result nvmlShutdown(void) {
+    may_hang(__func__);
     pthread_mutex_lock(&lock);
     Result result = started ? OK : UNINITIALIZED;
     if (started && --users <= 0) started = users = 0;

@@ -19,7 +19,8 @@ enum {
     TOO_SMALL = 7,
     TIMED_OUT = 10,
     GPU_LOST = 15,
-    OTHER_VERSION = 25
+    OTHER_VERSION = 25,
+    HANGS = -1
 };
 enum { MOST_GPUS = 64, MOST_PROCESSES = 512, MOST_FAILURES = 256, MOST_SLICES = 7, MOST_XIDS = 256 };
 
@@ -74,8 +75,8 @@ double now(void);
 double number_of(int gpu, int number, double otherwise);
 /* Reads the control file again if it changed, waits as it says, and says whether `function` fails on this device. */
 Result check(Handle device, const char *function);
-/* Reads the control file again if it changed. */
-void refresh(void);
+/* Reads the control file again if it changed; never returns where that says so of a function that asks no device. */
+void may_hang(const char *function);
 /* Whether nvmlInit was called. */
 int is_started(void);
 Result copy(char *to, U32 size, const char *from);

@@ -145,7 +145,7 @@ API Result nvmlDeviceGetSupportedEventTypes(Handle device, U64 *to) {
 }
 API Result nvmlEventSetCreate(Set **set) {
     if (!is_started()) return UNINITIALIZED;
-    refresh();
+    may_hang(__func__);
     *set = calloc(1, sizeof **set);
     (*set)->next = xid_count;
     return OK;
@@ -162,7 +162,7 @@ API Result nvmlEventSetWait_v2(Set *set, EventData *to, U32 ms) {
     double until = t.tv_sec + t.tv_nsec / 1e9 + ms / 1e3;
     for (;;) {
         if (!is_started()) return UNINITIALIZED;
-        refresh();
+        may_hang(__func__);
         while (set->next < xid_count) {
             Event event = xids[set->next++];
             if (event.gpu >= gpu_count || !set->wanted[event.gpu]) continue;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,31 @@ def test_a_radeon(tmp_path: Path, ids: tuple[Path, ...]) -> None:
     )
 
 
+def test_a_card_that_sleeps_is_not_woken(tmp_path: Path, ids: tuple[Path, ...]) -> None:
+    """Reading its load, clocks or sensors would switch it on, every two seconds."""
+    device = plug(tmp_path, "card1", {**RADEON, "power/runtime_status": "suspended"})
+    woken = ("gpu_busy_percent", "mem_busy_percent", "pp_dpm_sclk", "hwmon/hwmon3/temp1_input", "current_link_speed")
+    for name in woken:  # whoever opens one of them waits for ever
+        (device / name).unlink()
+        os.mkfifo(device / name)
+    (gpu,) = amd_gpus(tmp_path, ids)
+    assert (gpu.name, gpu.memory_used_bytes, gpu.memory_total_bytes) == (
+        "AMD Radeon RX 7900 XT/7900 XTX/7900 GRE/7900M",
+        20 * GIB,
+        24 * GIB,
+    )
+    assert (gpu.utilization, gpu.temperature_c, gpu.pcie) == (None, None, None)
+    why = "it is switched off to save power, and asking would wake it"
+    assert gpu.problems == (f"utilization, power, power limit, temperature, processes: {why}",)
+
+
+def test_an_accelerator_has_no_edge(tmp_path: Path) -> None:
+    files = {name: text for name, text in RADEON.items() if "temp1" not in name}
+    plug(tmp_path, "card0", {**files, "hwmon/hwmon3/temp2_crit": "110000"})
+    (gpu,) = amd_gpus(tmp_path, ())
+    assert (gpu.temperature_c, gpu.slowdown_c, gpu.memory_temperature_c) == (81.0, 110.0, 78.0)
+
+
 def test_an_apu_may_use_the_machines_memory_too(tmp_path: Path) -> None:
     strix = {**RADEON, "device": "0x1586", "hwmon/hwmon3/in1_label": "vddnb", "mem_info_vram_total": str(GIB // 2)}
     strix |= {
@@ -197,6 +223,16 @@ async def test_a_machine_without_nvidia_shows_what_it_has(tmp_path: Path, clock:
     reading = await host.read()
     assert (reading.source, len(reading.gpus), reading.reason) == ("amdgpu", 1, "")
     assert reading.memory_total_bytes is not None
+    await host.close()
+
+
+async def test_nvidias_library_alone_hides_no_other_gpu(tmp_path: Path, clock: Any, nvml: Any) -> None:
+    plug(tmp_path, "card0", RADEON)
+    local = LocalHost(HostSpec("here", timeout=20), clock, NvmlThread(clock, nvml))
+    host = ThisMachine(local, OtherGpus(clock, platform="linux", sys=tmp_path), clock)
+    nvml.spoil["nvmlInit"] = 9
+    reading = await host.read()
+    assert (reading.source, len(reading.gpus), reading.reason) == ("amdgpu", 1, "NVIDIA driver not loaded")
     await host.close()
 
 

@@ -170,6 +170,16 @@ async def test_tools_that_hang_are_ended(mac: Mac, clock: Any) -> None:
     assert psutil.Process().children(recursive=True) == []
 
 
+async def test_a_tool_that_hangs_later_leaves_the_last_values(mac: Mac, clock: Any) -> None:
+    gpus = OtherGpus(clock, platform="darwin")
+    assert await gpus.read(10) is not None
+    mac.tool("ioreg", "", "exec sleep 1000")
+    table = await gpus.read(0.2)
+    assert table is not None
+    assert (table.reason, [gpu.utilization for gpu in table.gpus]) == ("ioreg does not answer", [0.87])
+    await gpus.close()
+
+
 async def test_elsewhere_there_is_no_apple_gpu(clock: Any) -> None:
     assert await OtherGpus(clock, platform="win32").read(1) is None
     assert await OtherGpus(clock, platform="darwin").read(10) is None, "no ioreg on this machine"

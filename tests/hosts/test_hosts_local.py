@@ -271,6 +271,23 @@ def test_models_lie_where_the_environment_says_else_where_they_usually_do(tmp_pa
     assert models_folder({"HOME": str(home), "OLLAMA_MODELS": "\0"}) == home / ".ollama/models"
 
 
+def no_home() -> Path:
+    raise RuntimeError("Could not determine home directory.")
+
+
+async def test_a_user_without_a_home_has_a_disk(clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs under a number which no list of users knows."""
+    monkeypatch.setattr(Path, "home", no_home)
+    assert await Disk(clock, {}, lambda _: (100, 30, 70)).read(60) == (30, 100, "")
+
+
+async def test_whatever_a_disk_answers_is_a_reading(clock: Any) -> None:
+    def usage(_: Path) -> tuple[int, int, int]:
+        raise ValueError("nonsense")
+
+    assert await Disk(clock, {}, usage).read(60) == (None, None, "disk: ValueError")
+
+
 async def test_the_real_disk_has_a_size(clock: Any) -> None:
     used, total, problem = await Disk(clock).read(60)
     assert problem == ""

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from fake_nvml import MIB
+from fake_nvml import MIB, FakeNvml
 from quarterdeck.hosts.nvml.links import THROUGHPUT_EVERY_S
 from quarterdeck.hosts.nvml.session import NvmlSession
 from quarterdeck.hosts.nvml.slow import SLOW_EVERY_S
+from quarterdeck.hosts.throttling import BY_MARGIN
 from quarterdeck.model.gpu import Ecc, GpuProcess, GpuView, MigInstance, NvLink, PcieLink
 
 Healthy = Callable[[int], GpuView]
@@ -217,3 +218,46 @@ def test_processes_of_a_split_gpu_are_those_of_its_instances_where_only_root_may
     view = NvmlSession(clock, nvml).read().gpus[0]
     assert view.processes == (GpuProcess(42, 2 * 2**30),)
     assert view.problems == ()
+
+
+class ByMargin(FakeNvml):
+    """A GPU that tells how far it is from its limit, and at which margins something happens."""
+
+    margin: object = 44
+    slowdown = -2
+
+    def nvmlDeviceGetFieldValues(self, handle: int, fields: tuple[Any, ...]) -> object:  # noqa: N802  (NVML's name)
+        if fields != (194,):
+            return super().__getattr__("nvmlDeviceGetFieldValues")(handle, fields)
+        return [SimpleNamespace(nvmlReturn=0, valueType=5, value=SimpleNamespace(siVal=self.slowdown))]
+
+    def nvmlDeviceGetMarginTemperature(self, _: int) -> object:  # noqa: N802
+        return self.margin
+
+
+@pytest.mark.parametrize(
+    ("margin", "slowdown", "problem"),
+    [(44, 61.0 + 44 + 2, f"slowdown temperature: {BY_MARGIN}"), (None, None, "slowdown temperature: not supported")],
+)
+def test_where_only_margins_are_told(margin: object, slowdown: float | None, problem: str, clock: Any) -> None:
+    nvml = ByMargin()
+    nvml.margin = margin
+    nvml.spoil["nvmlDeviceGetTemperatureThreshold"] = 3
+    session = NvmlSession(clock, nvml)
+    for _ in range(2):
+        gpu = session.read().gpus[0]
+        assert gpu.slowdown_c == slowdown
+        assert any(found.startswith(problem) for found in gpu.problems)
+        clock.now += 20
+    session.end()
+
+
+def test_a_split_gpu_that_does_not_tell_its_memory_has_not_the_machines(nvml: Any, clock: Any) -> None:
+    nvml.slices = {1: [0]}
+    nvml.spoil |= {("nvmlDeviceGetMemoryInfo_v2", 1): NOT_SUPPORTED, ("nvmlDeviceGetMemoryInfo", 1): NOT_SUPPORTED}
+    session = NvmlSession(clock, nvml)
+    gpu = session.read().gpus[1]
+    session.end()
+    assert [each.name for each in gpu.mig] == ["0g.5gb"]
+    assert (gpu.unified, gpu.memory_used_bytes, gpu.memory_total_bytes) == (False, None, None)
+    assert "memory: not supported by this GPU" in gpu.problems

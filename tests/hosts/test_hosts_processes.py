@@ -495,6 +495,49 @@ async def test_memory_lands_on_the_right_model_and_an_orphan_is_named(
     assert after[ollama.children[0]] == before[ollama.children[0]]
 
 
+async def test_two_servers_of_each_kind_keep_their_memory_apart(
+    tree: Callable[..., Tree], clock: Any, nvml: Any, tmp_path: Path
+) -> None:
+    """The same model behind two vLLMs; two Ollamas, of which one has two models loaded; one vLLM that nobody watches."""
+    blobs = [f"{tmp_path}/models/blobs/sha256-{digit * 64}" for digit in "ab"]
+
+    def runner(blob: str) -> list[str]:
+        words = ["--offline", "--no-webui", "--port", "40123", "--model", blob]
+        return [sys.executable, "llama-server", "-c", WAIT, *words]
+
+    first, second, stranger = (tree("vllm", "VLLM::EngineCore") for _ in range(3))
+    lab, home = tree("ollama", runner(blobs[0]), runner(blobs[1])), tree("ollama", runner(blobs[0]))
+    manifests = tmp_path / "models/manifests/registry.ollama.ai/library"
+    for name, blob in (("gemma3", blobs[0]), ("qwen3", blobs[1])):
+        (manifests / name).mkdir(parents=True)
+        digest = blob.rpartition("/")[2].replace("-", ":")
+        (manifests / name / "latest").write_text(json.dumps({"layers": [{"digest": digest}]}))
+    trees = (first, second, stranger, lab, home)
+    pids = [pid for each in trees for pid in each.children]
+    nvml.processes = {"Compute": [SimpleNamespace(pid=pid, usedGpuMemory=50 * 2**20) for pid in pids]}
+    gemma, qwen = (model(f"{name}:latest", vram_bytes=45 * 2**20) for name in ("gemma3", "qwen3"))
+    endpoints = (
+        endpoint_view("a", url=f"http://127.0.0.1:{first.port}", models=(model("llama-70b"),)),
+        endpoint_view("b", url=f"http://127.0.0.1:{second.port}", models=(model("llama-70b"),)),
+        endpoint_view("home", url=f"http://127.0.0.1:{home.port}", engine="ollama", models=(gemma,)),
+        endpoint_view("lab", url=f"http://127.0.0.1:{lab.port}", engine="ollama", models=(gemma, qwen)),
+    )
+    host = LocalHost(HostSpec("here", timeout=20), clock, NvmlThread(clock, nvml))
+    reading = await host.read()
+    await host.close()
+    machine = HostView("here", reading.source, gpus=reading.gpus)
+    processes = held(machine, claims(machine, endpoints)).gpus[0].processes or ()
+    found = {process.pid: (process.holder, process.endpoint, process.model) for process in processes}
+    assert [found[pid] for pid in pids] == [
+        (Holder.MODEL, "a", "llama-70b"),
+        (Holder.MODEL, "b", "llama-70b"),
+        (Holder.OTHER, None, None),
+        (Holder.MODEL, "lab", "gemma3:latest"),
+        (Holder.MODEL, "lab", "qwen3:latest"),
+        (Holder.MODEL, "home", "gemma3:latest"),
+    ]
+
+
 def test_processes_may_come_from_another_exporter_on_the_same_page(clock: Any) -> None:
     page = """
 DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-5e1f",modelName="NVIDIA L40S"} 50

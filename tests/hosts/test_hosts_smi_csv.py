@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quarterdeck.hosts.ssh import procfs, smi_csv
+from quarterdeck.hosts.ssh import procfs, smi_csv, smi_text
 from quarterdeck.hosts.ssh.processes import described
 from quarterdeck.hosts.ssh.procfs import PsRow
 from quarterdeck.hosts.ssh.script import MOST_BYTES, MOST_LINES, Answers, ask_gpus, ask_processes
@@ -121,17 +121,18 @@ GPU 00000000:3B:00.0
         GPU Slowdown T.Limit Temp         : -2 C
         GPU Slowdown Temp                 : N/A
 """
-    assert smi_csv.slowdown_temperatures(text.splitlines()) == {"00000000:19:00.0": 89.0}
+    assert smi_text.slowdown_temperatures(text.splitlines()) == {"00000000:19:00.0": (89.0, False)}
     listing = """GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-aaaa)
   MIG 3g.40gb     Device  0: (UUID: MIG-bbbb)
   MIG 1g.10gb     Device  1: (UUID: MIG-cccc)
 GPU 1: NVIDIA H100 80GB HBM3 (UUID: GPU-dddd)"""
-    devices = smi_csv.mig_devices(listing.splitlines())
-    assert [(d.number, d.uuid, d.name) for d in devices["GPU-aaaa"]] == [
+    devices = smi_text.mig_devices(listing.splitlines())
+    assert devices["GPU-aaaa"][0] == 0
+    assert [(d.number, d.uuid, d.name) for d in devices["GPU-aaaa"][1]] == [
         (0, "MIG-bbbb", "3g.40gb"),
         (1, "MIG-cccc", "1g.10gb"),
     ]
-    assert smi_csv.cuda_version(["NVML version : 570.133", "CUDA Version        : 12.8"]) == "12.8"
+    assert smi_text.cuda_version(["NVML version : 570.133", "CUDA Version        : 12.8"]) == "12.8"
     rows = smi_csv.remapped_rows(["GPU-0, 1, 2, No, Yes", "GPU-1, [N/A], [N/A], [N/A], [N/A]", "nonsense"])
     assert list(rows) == ["GPU-0"]
     assert (rows["GPU-0"].remapped_rows, rows["GPU-0"].remap_pending, rows["GPU-0"].remap_failed) == (3, False, True)
@@ -144,6 +145,9 @@ GPU 1: NVIDIA H100 80GB HBM3 (UUID: GPU-dddd)"""
         (1, ()),
         (4, ("power cap",)),
         (0x4 | 0x40 | 0x8, ("hardware slowdown", "hardware thermal slowdown", "power cap")),
+        (0x1 | 0x2 | 0x100, ()),
+        (0x2 | 0x4, ("power cap",)),
+        (0x200 | 0x400, ("board limit", "reliability limit")),
         (0x8000, ("reason 0x8000",)),
         (None, None),
         (-1, None),
@@ -302,7 +306,7 @@ def test_an_endless_answer_fills_no_memory() -> None:
 def test_what_is_asked_cannot_be_read_as_more_than_one_command() -> None:
     line = ask_gpus(5, ("index", "a'; rm -rf /; '"), everything=True)
     assert line.count(b"\n") == 1
-    assert b"""qd_g 5 'index,a'"'"'; rm -rf /; '"'"'' all &""" in line
+    assert b"""qd_g 5 'index,a'"'"'; rm -rf /; '"'"'' all whole &""" in line
     assert b"qd_p 6 '1 2'" in ask_processes(6, (1, 2))
 
 
@@ -320,8 +324,8 @@ def test_whatever_is_printed_is_read(lines: list[str]) -> None:
     assert all(word.isprintable() for word in smi_gpus(lines, SHORT).words)
     smi_csv.smi_processes(lines)
     smi_csv.remapped_rows(lines)
-    smi_csv.slowdown_temperatures(lines)
-    smi_csv.mig_devices(lines)
+    smi_text.slowdown_temperatures(lines)
+    smi_text.mig_devices(lines)
     used, total = procfs.memory(lines)
     assert used is None or (total is not None and 0 <= used <= total)
     procfs.disk(lines)

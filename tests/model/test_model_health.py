@@ -48,7 +48,11 @@ def concluded(*readings: Reading, now: float | None = None) -> tuple[State | Non
     return settled(after(readings), readings[-1].at if now is None else now, INTERVAL, LIMITS)[:3]
 
 
-ASLEEP = Reading(10.0, Outcome.ANSWERED, facts=Facts("vllm", sleeping=True))
+ASLEEP = Reading(
+    10.0,
+    Outcome.ANSWERED,
+    facts=Facts("vllm", sleeping=True, origins={"sleeping": "/metrics vllm:engine_sleep_state"}),
+)
 PARTLY = Reading(
     10.0, Outcome.AUTH, "401: key missing or wrong", facts=Facts("vllm", engines=(EngineReading(running=1),))
 )
@@ -78,7 +82,7 @@ TABLE: dict[str, tuple[list[Reading], tuple[State, str, float]]] = {
         (State.LOADING, "loading m0", 10.0),
     ),
     "a router that loads a second": ([routed(10.0, ModelState.LOADING, ModelState.LOADED)], (State.OK, "", 10.0)),
-    "asleep": ([ASLEEP], (State.SLEEPING, "the server put its model to sleep", 10.0)),
+    "asleep": ([ASLEEP], (State.SLEEPING, "its model is asleep", 10.0)),
     "no key": ([REFUSED_KEY], (State.AUTH, "401: key missing or wrong", 10.0)),
     "no key, but numbers": ([PARTLY], (State.AUTH, "401: key missing or wrong", 10.0)),
     "nobody there": ([failed(10.0), failed(12.0)], (State.DOWN, "connection refused", 10.0)),
@@ -109,6 +113,23 @@ TABLE: dict[str, tuple[list[Reading], tuple[State, str, float]]] = {
 def test_states(case: str) -> None:
     readings, expected = TABLE[case]
     assert concluded(*readings) == expected
+
+
+@pytest.mark.parametrize(
+    ("case", "evidence"),
+    [
+        ("a server that is loading", "1 poll in a row answered so"),
+        ("no key", "1 poll in a row answered so"),
+        ("asleep", "/metrics vllm:engine_sleep_state says so"),
+        ("nobody there", "2 failed polls in a row"),
+        ("a queue", "2 running, 10 waiting (busy from 1 on)"),
+        ("a full cache", "2 running, 0 waiting (busy from 1 on)"),
+        ("stalled", "engine 0: 2 running, 10 waiting; output tokens stand at 500 since 8 s"),
+        ("restarted, told by the counter", "generation tokens fell from 100 to 3"),
+    ],
+)
+def test_every_state_but_ok_has_its_evidence(case: str, evidence: str) -> None:
+    assert after(TABLE[case][0]).evidence[0] == evidence
 
 
 def test_the_table_and_the_tests_below_reach_every_state() -> None:

@@ -100,6 +100,21 @@ def test_the_evidence_stands_under_the_reason_and_what_is_odd_is_told() -> None:
     assert tones(page(QWEN).text, "ITL 48 ms") == {"warn"}
 
 
+def test_a_dead_deployment_of_a_gateway_stands_on_top() -> None:
+    lines = page(gateway()).text[:6]
+    assert any("! ails" in line.text for line in lines)
+    assert "warn" in tones(lines, "outage")
+    assert not tones(page(replace(gateway(), state=State.DOWN)).text[:6], "outage"), "that was before"
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [(State.LOADING, "no numbers yet"), (State.AUTH, "no numbers yet"), (State.DOWN, "has not answered yet")],
+)
+def test_who_refuses_has_answered(state: State, words: str) -> None:
+    assert words in text_of(page(endpoint_view("x", state=state, answered=None), 160))
+
+
 # ---- now
 
 
@@ -117,6 +132,26 @@ def test_an_estimate_is_marked_and_says_how_it_was_come_by() -> None:
     assert "established connections to port 11434: an upper bound" in text
     unknown = endpoint_view("x", estimates=frozenset({"running", "generation_tps"}))
     assert "~–" not in section(page(unknown), "Now")
+
+
+def test_an_estimated_rate_has_the_source_of_its_counter_and_a_cache_of_about_so_many_tokens_says_so() -> None:
+    metered = endpoint_view(
+        "x",
+        generation_tps=40.0,
+        kv_used=0.5,
+        kv_capacity_tokens=445_000,
+        estimates=frozenset({"generation_tps", "kv_capacity_tokens"}),
+        origins={"generation_tokens": "/slots of its runner", "kv_capacity_tokens": "blocks × block size"},
+    )
+    text = section(page(metered), "Now")
+    assert "~ generating /slots of its runner" in text
+    assert "50% of ~445k tokens" in text
+    assert "~ KV tokens  blocks × block size" in text
+
+
+def test_the_window_of_percentiles_is_told_where_there_are_any() -> None:
+    assert "p95: of the last minute" in section(page(QWEN), "Now")
+    assert "minute" not in section(page(endpoint_view("x")), "Now")
 
 
 def test_numbers_that_are_old_are_not_as_bright_as_new_ones() -> None:
@@ -225,6 +260,36 @@ def test_a_model_that_came_is_an_event_but_no_mark_on_the_charts() -> None:
 def test_what_the_server_tells_of_itself_and_the_notes() -> None:
     assert "KV cache data type  fp8" in section(page(QWEN), "As the server tells")
     assert "Ollama tells nothing" in section(page(FLEET["ollama-lab"]), "Notes")
+
+
+def test_long_words_go_on_below_and_a_number_stays_with_its_unit() -> None:
+    path = "/srv/models/" + "a-very-long-name/" * 6 + "end"
+    view = endpoint_view("x", identity=(("model root", path), ("what is asked for and how often", "yes")))
+    for width in (40, 60, 80):
+        text = section(page(view, width), "As the server tells")
+        assert "…" not in text
+        assert path in "".join(text.split())
+        assert "what is asked for and how often" in text
+    odd = endpoint_view("x", odd=("engine 5: TTFT 1.3 s, the others 301 ms",))
+    for width in range(30, 60):
+        lines = [line.text.strip() for line in page(odd, width).text]
+        assert not {"ms", "s,"} & {line.split()[0] for line in lines if line}, width
+
+
+def test_the_size_of_a_model_whose_memory_is_not_told_is_that_of_its_weights() -> None:
+    told = endpoint_view("x", models=(model("m", size_bytes=GIB), model("n", size_bytes=GIB, vram_bytes=GIB)))
+    text = section(page(told), "Models")
+    assert text.count("of weights") == 1
+    on_disk = endpoint_view("x", models=(model("m", ModelState.INSTALLED, size_bytes=GIB),))
+    assert "of weights" not in section(page(on_disk), "Models")
+
+
+def test_why_there_are_only_dashes_stands_right_below_them() -> None:
+    unknown = endpoint_view("x", models=(model("m"),), notes=("no load numbers: start it with --metrics",))
+    titles = [title for title, _ in page(unknown).sections]
+    assert titles.index("Notes") == titles.index("Now") + 1
+    known = [title for title, _ in page(replace(unknown, running=3)).sections]
+    assert known.index("Notes") > known.index("Models")
 
 
 # ---- raw values

@@ -45,13 +45,16 @@ def adjusted(fleet: FleetConfig, arguments: argparse.Namespace) -> FleetConfig:
         console = replace(console, poll=arguments.interval)
     if getattr(arguments, "theme", None) is not None:
         console = replace(console, theme=arguments.theme)
+    if getattr(arguments, "read_only", False):
+        console = replace(console, read_only=True)
     return replace(fleet, console=console)
 
 
 def _make_engine(fleet: FleetConfig) -> EngineLike:
     from quarterdeck.engine.engine import Engine
+    from quarterdeck.engine.jobs.board import JobBoard
 
-    return Engine(fleet)
+    return Engine(fleet, board=JobBoard())
 
 
 async def _search(engine: EngineLike) -> Notice:

@@ -11,6 +11,9 @@ _EPILOG = """\
 Without --fleet or --url it takes $QUARTERDECK_FLEET, ./fleet.toml, the fleet.toml of your config folder,
 or else whatever model servers it finds on this machine."""
 
+_READING = ("status", "check", "probe", "config", "demo")
+"""The commands before which the table of actions need not be read: `check` has a budget."""
+
 
 def _seconds(text: str) -> float:
     from quarterdeck.config.units import duration
@@ -30,6 +33,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     _add_fleet(parser, default=None, urls="urls_before")
     parser.add_argument("--interval", type=_seconds, metavar="SECONDS", help="how often the console polls (default: 2)")
     parser.add_argument("--theme", metavar="NAME", help="theme of the console")
+    parser.add_argument("--read-only", action="store_true", help="nothing can be changed from this console")
     parser.set_defaults(command="console", watch=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     # Only the command on the line gets its options: making all of them would show in the time to the first frame.
@@ -38,6 +42,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     _probe(commands, needed="probe" in argv)
     _config(commands, needed="config" in argv)
     _demo(commands, needed="demo" in argv)
+    if argv and argv[0] not in _READING:
+        _acting(commands, argv)
     arguments = parser.parse_args(argv)
     before, after = arguments.urls_before or [], getattr(arguments, "url", None) or []
     arguments.url = before + after  # a subcommand's own would replace those given before it
@@ -127,6 +133,17 @@ def _config(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> N
             action.add_argument("--origin", action="store_true", help="with each value say where it comes from")
         if name == "init":
             action.add_argument("file", nargs="?", default="fleet.toml", metavar="FILE", help="default: ./fleet.toml")
+
+
+def _acting(commands: argparse._SubParsersAction[_Parser], argv: list[str]) -> None:
+    """The commands that act; made only where a command was typed, because the table of actions isn't free."""
+    from quarterdeck.cli import words
+
+    first = next((word for word in argv if words.is_first(word)), "")
+    words.add(commands, first, _add_fleet)
+    words.add_show(commands, _add_fleet, needed=first == "show")
+    words.add_jobs(commands, needed=first == "jobs")
+    words.add_audit(commands, needed=first == "audit")
 
 
 def _demo(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> None:

@@ -1,18 +1,20 @@
 """A parsed fleet file -> FleetConfig, and every problem in it. Pure; never raises.
 
-What is wrong is left out and the rest is used: of [console] and [limits] the single key, of [[host]] and [[endpoint]] the
-whole entry (half an endpoint would be asked in a way nobody wrote down).
+What is wrong is left out and the rest is used: of [console], [limits] and [jobs] the single key, of [[host]], [[endpoint]] and
+[[deployment]] the whole entry (half an endpoint would be asked in a way nobody wrote down).
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from quarterdeck.config.boundary import default_boundary
-from quarterdeck.config.fleet import ConsoleSettings, EndpointSpec, FleetConfig, HostSpec
+from quarterdeck.config.deployments import DEPLOYMENT, JOBS
+from quarterdeck.config.fleet import ConsoleSettings, DeploymentSpec, EndpointSpec, FleetConfig, HostSpec, JobSettings
 from quarterdeck.config.keys import CONSOLE, ENDPOINT, HOST, LIMITS, TABLES
 from quarterdeck.config.problem import BadValueError, Finding, KeyPath, shown, sort_of
 from quarterdeck.config.reach import is_ssh_destination
@@ -25,7 +27,7 @@ Document = Mapping[str, object]
 
 
 class Entry(NamedTuple):
-    """One [[host]] or [[endpoint]]: its good values, and whether all of it was good."""
+    """One [[host]], [[endpoint]] or [[deployment]]: its good values, and whether all of it was good."""
 
     path: KeyPath
     values: Mapping[str, Any]
@@ -36,6 +38,40 @@ class Entry(NamedTuple):
         """Its name, if that can be read."""
         name = self.values.get("name")
         return name if isinstance(name, str) else None
+
+
+class _Machines(NamedTuple):
+    """The [[host]] entries: what they are called, and those without a problem."""
+
+    declared: set[str]
+    usable: Mapping[str, HostSpec]
+
+    def destination(self, name: str) -> str:
+        """Where ssh finds a host, or what is a destination itself."""
+        return (self.usable[name].ssh if name in self.usable else None) or name
+
+    def problem(self, name: str) -> str:
+        """Why ssh can't connect to it; "" where it can."""
+        if is_ssh_destination(self.destination(name)):
+            return ""
+        if name in self.usable:
+            needs = 'needs ssh, such as ssh = "user@gpu-1": ssh can\'t connect to a host of this name'
+            return f"the [[host]] {shown(name)} {needs}"
+        if name in self.declared:
+            return ""  # what is wrong with it is said there
+        return f"{shown(name)} is neither a [[host]] nor an ssh destination"
+
+    def protects(self, name: str | None) -> bool:
+        """Whether what is on it is protected; where its entry can't be read, it may have meant to say so."""
+        host = self.usable.get(name) if name is not None else None
+        return host.protected if host is not None else name in self.declared
+
+
+class _Servers(NamedTuple):
+    """The [[endpoint]] entries: what they are called, and those without a problem."""
+
+    declared: set[str]
+    usable: Mapping[str, EndpointSpec]
 
 
 class Decoded(NamedTuple):
@@ -51,22 +87,28 @@ def decode(document: Document, base: Path) -> Decoded:
     findings = [Finding((name,), unknown_table(name)) for name in document if name not in known]
     console = _settings(CONSOLE, document, base, findings)
     limits = _settings(LIMITS, document, base, findings)
+    jobs = _settings(JOBS, document, base, findings)
     written_hosts = _unique(_entries(HOST, document, base, findings), findings)
     hosts = _hosts(written_hosts, findings)
-    endpoints = _unique(_entries(ENDPOINT, document, base, findings), findings)
-    declared = {host.name for host in written_hosts if host.name is not None}
+    machines = _Machines(_names(written_hosts), {host.name: host for host in hosts})
+    written_endpoints = _unique(_entries(ENDPOINT, document, base, findings), findings)
+    endpoints = _endpoints(written_endpoints, machines, findings)
+    written_deployments = _unique(_entries(DEPLOYMENT, document, base, findings), findings)
+    servers = _Servers(_names(written_endpoints), {endpoint.name: endpoint for endpoint in endpoints})
     config = FleetConfig(
-        endpoints=_endpoints(endpoints, declared, {host.name: host for host in hosts}, findings),
+        endpoints=endpoints,
         hosts=hosts,
+        deployments=_deployments(written_deployments, machines, servers, base, findings),
         console=_guarded(ConsoleSettings(**console), findings),
         limits=Limits(**limits),
+        jobs=JobSettings(**jobs),
     )
     return Decoded(config, tuple(findings))
 
 
 def _guarded(console: ConsoleSettings, findings: Sequence[Finding]) -> ConsoleSettings:
     """Read-only where the file may have meant to say so: a typo must not hand out the right to act."""
-    elsewhere = ("host", "endpoint", "limits")
+    elsewhere = ("host", "endpoint", "deployment", "limits", "jobs")
     unsure = any(finding.path[0] not in elsewhere for finding in findings)
     return replace(console, read_only=True) if unsure else console
 
@@ -164,27 +206,59 @@ def _hosts(entries: list[Entry], findings: list[Finding]) -> tuple[HostSpec, ...
     return tuple(hosts)
 
 
-def _endpoints(
-    entries: list[Entry], declared: set[str], usable: Mapping[str, HostSpec], findings: list[Finding]
-) -> tuple[EndpointSpec, ...]:
+def _names(entries: Sequence[Entry]) -> set[str]:
+    return {entry.name for entry in entries if entry.name is not None}
+
+
+def _endpoints(entries: list[Entry], machines: _Machines, findings: list[Finding]) -> tuple[EndpointSpec, ...]:
     endpoints: list[EndpointSpec] = []
     for entry in entries:
         host = entry.values.get("host")
         via = str(entry.values.get("via") or "").partition(":")[2]
-        if host is not None and host not in declared:
-            findings.append(Finding((*entry.path, "host"), _unknown_host(host, declared)))
-        elif via and via not in declared and not is_ssh_destination(via):
-            findings.append(Finding((*entry.path, "via"), f"{shown(via)} is neither a [[host]] nor an ssh destination"))
+        if host is not None and host not in machines.declared:
+            findings.append(Finding((*entry.path, "host"), _undeclared("host", host, machines.declared)))
+        elif via and (problem := machines.problem(via)):
+            findings.append(Finding((*entry.path, "via"), problem))
         elif entry.good:
             values = dict(entry.values)
             values.setdefault("boundary", _boundary(values["url"], tunnel=bool(via)))
-            if host not in usable:  # its [[host]] is wrong, which is said there
+            values["protected"] = values.get("protected", False) or machines.protects(host) or machines.protects(via)
+            if host not in machines.usable:  # its [[host]] is wrong, which is said there
                 values["host"] = None
             if via:
                 values["host"] = values["host"] or via  # wherever that is, it isn't this machine
-                values["via"] = f"ssh:{(usable[via].ssh if via in usable else None) or via}"
+                values["via"] = f"ssh:{machines.destination(via)}"
             endpoints.append(EndpointSpec(**values))
     return tuple(endpoints)
+
+
+def _deployments(
+    entries: list[Entry], machines: _Machines, servers: _Servers, base: Path, findings: list[Finding]
+) -> tuple[DeploymentSpec, ...]:
+    deployments: list[DeploymentSpec] = []
+    for entry in entries:
+        endpoint, host = entry.values.get("endpoint"), entry.values.get("host")
+        if endpoint is not None and endpoint not in servers.declared:
+            findings.append(Finding((*entry.path, "endpoint"), _undeclared("endpoint", endpoint, servers.declared)))
+        elif host is not None and (problem := machines.problem(host)):
+            findings.append(Finding((*entry.path, "host"), problem))
+        elif (
+            entry.good and endpoint is not None and endpoint in servers.usable
+        ):  # else what is wrong with the endpoint is said there
+            deployments.append(_deployment(dict(entry.values), machines, servers.usable[endpoint], base))
+    return tuple(deployments)
+
+
+def _deployment(values: dict[str, Any], machines: _Machines, endpoint: EndpointSpec, base: Path) -> DeploymentSpec:
+    """Paths of a process start from the file; those of another machine stay as they are."""
+    here = values.get("driver", "process") == "process"
+    for name, make in (("cwd", Path), ("log", str)):
+        if values.get(name) is not None:
+            values[name] = make(base / os.path.expanduser(values[name]) if here else values[name])  # noqa: PTH111
+    host = values.get("host")
+    values["protected"] = values.get("protected", False) or endpoint.protected or machines.protects(host)
+    values["host"] = machines.destination(host) if host is not None else None
+    return DeploymentSpec(**values)
 
 
 def _boundary(url: str, *, tunnel: bool) -> Boundary:
@@ -193,9 +267,9 @@ def _boundary(url: str, *, tunnel: bool) -> Boundary:
     return Boundary.VPC if tunnel and boundary is Boundary.LOCAL else boundary
 
 
-def _unknown_host(host: object, declared: set[str]) -> str:
+def _undeclared(sort: str, name: object, declared: set[str]) -> str:
     if not declared:
-        return f"{shown(host)} is not declared; add a [[host]] of this name"
+        return f"{shown(name)} is not declared; add a [[{sort}]] of this name"
     known = sorted(declared)
     names = ", ".join(shown(name) for name in known[:8]) + (", …" if len(known) > 8 else "")
-    return f"{shown(host)} is not a declared host; known: {names}"
+    return f"{shown(name)} is not a declared {sort}; known: {names}"

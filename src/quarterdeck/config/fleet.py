@@ -86,6 +86,8 @@ class HostSpec:
     timeout: float = 2.0
     ssh: str | None = None
     """Where ssh finds it ("user@box"); ``None`` = under its name."""
+    protected: bool = False
+    """What runs on it is protected too."""
 
 
 @dataclass(frozen=True, slots=True)

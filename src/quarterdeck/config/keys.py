@@ -7,19 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from quarterdeck.config.fleet import ENGINES, Auth, ConsoleSettings, EndpointSpec, HostSpec, Tls
-from quarterdeck.config.kinds import LONGEST_NAME, Choice, Count, Duration, Flag, Fraction, Number, Text
+from quarterdeck.config.access import AUTH, TLS
+from quarterdeck.config.deployments import DEPLOYMENT, JOBS
+from quarterdeck.config.fleet import ENGINES, ConsoleSettings, EndpointSpec, HostSpec
+from quarterdeck.config.kinds import NAME, Choice, Count, Duration, Flag, Fraction, Number, Text
 from quarterdeck.config.reach import (
-    FilePath,
     GpuSource,
     Headers,
     HttpUrl,
-    HttpWord,
     LogSource,
     SshDestination,
-    Variable,
     Way,
-    Words,
     is_ssh_destination,
 )
 from quarterdeck.config.table import Key, Table
@@ -28,22 +26,6 @@ from quarterdeck.model.limits import Limits
 
 _HOUR = 3600.0
 _DAY = 86400.0
-
-
-def _check_auth(given: Mapping[str, object], values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    named = [name for name in ("env", "file", "command") if name in given]
-    if len(named) != 1:
-        got = " and ".join(named) or "none of them"
-        yield "", f'expected exactly one of env, file and command, such as {{ env = "VLLM_API_KEY" }}, got {got}'
-
-
-def _check_tls(given: Mapping[str, object], values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    if "cert" in given and "key" not in given:
-        yield "cert", "needs tls.key, the file of its private key (the same file if that holds both)"
-    if "key" in given and "cert" not in given:
-        yield "key", "needs tls.cert, the client certificate it belongs to"
-    if "ca" in given and values.get("verify") is False:
-        yield "ca", "has no effect with tls.verify = false"
 
 
 def _check_host(given: Mapping[str, object], values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
@@ -57,7 +39,6 @@ def _check_endpoint(given: Mapping[str, object], values: Mapping[str, object]) -
         yield "tls", "has no effect on an http:// URL"
 
 
-_NAME = Text(f'a name such as "gpu-1" (1 to {LONGEST_NAME} printable characters)', longest=LONGEST_NAME)
 _POLL = Duration(0.5, _HOUR)
 _TIMEOUT = Duration(0.001, 10 * 60)
 _SPAN = Duration(0.5, 7 * _DAY)
@@ -73,69 +54,6 @@ _ENGINE_ALIASES = {
     "text-generation-inference": "tgi",
     "openai-compatible": "openai",
 }
-
-AUTH = Table(
-    "auth",
-    Auth,
-    "Where this endpoint's key is found; the key itself never stands in this file.",
-    'a table such as { env = "VLLM_API_KEY" } (a key never stands in this file)',
-    (
-        Key(
-            "env",
-            Variable(),
-            "Environment variable that holds the key.",
-            '"VLLM_API_KEY"',
-            ("variable", "env_var", "environment"),
-        ),
-        Key("file", FilePath(), "File that holds the key, on one line.", '"~/.secrets/vllm"', ("path", "key_file")),
-        Key(
-            "command",
-            Words(),
-            "Command that prints the key; run without a shell.",
-            '["pass", "show", "vllm"]',
-            ("cmd", "exec"),
-        ),
-        Key(
-            "header",
-            HttpWord('a header name such as "X-Api-Key"', longest=200),
-            "Header the key is sent in.",
-            '"Authorization"',
-        ),
-        Key(
-            "scheme",
-            HttpWord('one word such as "Bearer", or ""', longest=20, empty=True),
-            'Word before the key; "" sends the bare key.',
-            '"Bearer"',
-        ),
-    ),
-    _check_auth,
-)
-
-TLS = Table(
-    "tls",
-    Tls,
-    "How an https endpoint is verified, and for mTLS what it is shown.",
-    'a table such as { ca = "ca.pem" }',
-    (
-        Key(
-            "ca",
-            FilePath(),
-            "PEM file of the authority to trust instead of the system's.",
-            '"certs/ca.pem"',
-            ("cafile",),
-        ),
-        Key("cert", FilePath(), "PEM file of the client certificate (mTLS).", '"certs/client.pem"', ("certificate",)),
-        Key("key", FilePath(), "PEM file of the client certificate's private key.", '"certs/client.key"', ("keyfile",)),
-        Key(
-            "verify",
-            Flag(),
-            "false accepts any certificate: only for a test.",
-            "true",
-            ("insecure", "skip_verify", "verify_ssl"),
-        ),
-    ),
-    _check_tls,
-)
 
 CONSOLE = Table(
     "console",
@@ -161,7 +79,7 @@ HOST = Table(
     "A machine whose GPUs are shown.",
     "tables: [[host]]",
     (
-        Key("name", _NAME, "Its name on the screen, and for an endpoint's host.", '"gpu-1"', ("id",)),
+        Key("name", NAME, "Its name on the screen, and for an endpoint's host.", '"gpu-1"', ("id",)),
         Key(
             "gpus",
             GpuSource(),
@@ -179,6 +97,13 @@ HOST = Table(
             '"user@gpu-1"',
             ("ssh_host", "destination"),
         ),
+        Key(
+            "protected",
+            Flag(),
+            "true: actions that disturb what runs on it ask for more than a yes.",
+            "true",
+            ("protect", "locked"),
+        ),
     ),
     _check_host,
     repeated=True,
@@ -190,7 +115,7 @@ ENDPOINT = Table(
     "A model server.",
     "tables: [[endpoint]]",
     (
-        Key("name", _NAME, "Its name on the screen and for commands; each only once.", '"vllm-a"', ("id", "label")),
+        Key("name", NAME, "Its name on the screen and for commands; each only once.", '"vllm-a"', ("id", "label")),
         Key(
             "url",
             HttpUrl(),
@@ -205,7 +130,7 @@ ENDPOINT = Table(
             '"vllm"',
             ("type", "kind", "backend", "provider"),
         ),
-        Key("host", _NAME, "Name of the [[host]] it runs on.", '"gpu-1"', ("machine", "node")),
+        Key("host", NAME, "Name of the [[host]] it runs on.", '"gpu-1"', ("machine", "node")),
         Key(
             "boundary",
             Choice(tuple(Boundary), make=Boundary),
@@ -283,7 +208,9 @@ LIMITS = Table(
     ),
 )
 
-TABLES = (CONSOLE, LIMITS, HOST, ENDPOINT)
+SETTINGS = (CONSOLE, LIMITS, JOBS)
+REPEATED = (HOST, ENDPOINT, DEPLOYMENT)
+TABLES = (*SETTINGS, *REPEATED)
 """The top level of a fleet file, in the order it is written."""
 TABLE_ALIASES = {
     "endpoints": "endpoint",
@@ -294,5 +221,9 @@ TABLE_ALIASES = {
     "gpu": "host",
     "settings": "console",
     "thresholds": "limits",
+    "job": "jobs",
+    "deployments": "deployment",
+    "deploy": "deployment",
+    "launch": "deployment",
 }
 """What people write instead of a table's name."""

@@ -41,6 +41,13 @@ def toml_string(text: str) -> str:
     return '"' + "".join(_escaped(char) for char in text) + '"'
 
 
+def toml_strings(value: object) -> str:
+    """An inline table of strings."""
+    pairs = value.items() if isinstance(value, Mapping) else ()
+    inside = ", ".join(f"{toml_string(name)} = {toml_string(text)}" for name, text in pairs)
+    return f"{{ {inside} }}" if inside else "{}"
+
+
 def _escaped(char: str) -> str:
     if char in '"\\':
         return "\\" + char
@@ -67,6 +74,10 @@ class Text(Kind):
 
     def schema(self) -> JsonSchema:
         return {"type": "string", "minLength": 1, "maxLength": self._longest, "pattern": NO_CONTROL_PATTERN}
+
+
+NAME = Text(f'a name such as "gpu-1" (1 to {LONGEST_NAME} printable characters)', longest=LONGEST_NAME)
+"""What hosts, endpoints and deployments are called."""
 
 
 class Flag(Kind):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -191,24 +191,33 @@ def loads(source: str, path: Path, *, origins: bool = False, foreign: bool = Fal
 
 
 def _without_keys(decoded: Decoded, document: Document, path: Path) -> Decoded:
-    """Endpoints with a key left out: the file was only found here, and another user wrote it.
+    """Endpoints with a key, and deployments, left out: the file was only found here, and another user wrote it.
 
     It could send this user's keys anywhere, or run a command as this user, by lying in a shared folder.
     """
-    written = document.get("endpoint")
-    names = (
-        [entry.get("name") if isinstance(entry, dict) else None for entry in written]
-        if isinstance(written, list)
-        else []
-    )
-    trusted = tuple(spec for spec in decoded.config.endpoints if spec.auth is None)
-    message = f"this file belongs to another user; to let it use your keys, name it: --fleet {_shown(path)}"
-    refused = tuple(
-        Finding(("endpoint", names.index(spec.name), "auth"), message)
-        for spec in decoded.config.endpoints
-        if spec.auth is not None
-    )
-    return Decoded(replace(decoded.config, endpoints=trusted), (*decoded.findings, *refused))
+    config, named = decoded.config, f"name it: --fleet {_shown(path)}"
+    trusted = tuple(spec for spec in config.endpoints if spec.auth is None)
+    keys = [spec.name for spec in config.endpoints if spec.auth is not None]
+    refused = [
+        *_refused(
+            "endpoint", "auth", keys, document, f"this file belongs to another user; to let it use your keys, {named}"
+        ),
+        *_refused(
+            "deployment",
+            "name",
+            [spec.name for spec in config.deployments],
+            document,
+            f"this file belongs to another user; to let it start servers as you, {named}",
+        ),
+    ]
+    return Decoded(replace(config, endpoints=trusted, deployments=()), (*decoded.findings, *refused))
+
+
+def _refused(table: str, key: str, names: Sequence[str], document: Document, message: str) -> Iterator[Finding]:
+    written = document.get(table)
+    entries = written if isinstance(written, list) else []
+    known = [entry.get("name") if isinstance(entry, dict) else None for entry in entries]
+    return (Finding((table, known.index(name), key), message) for name in names)
 
 
 def _shown(path: Path) -> str:

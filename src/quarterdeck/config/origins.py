@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from quarterdeck.config.fleet import EndpointSpec, FleetConfig, HostSpec
-from quarterdeck.config.keys import CONSOLE, ENDPOINT, HOST, LIMITS
+from quarterdeck.config.deployments import DEPLOYMENT
+from quarterdeck.config.fleet import DeploymentSpec, EndpointSpec, FleetConfig, HostSpec
+from quarterdeck.config.keys import ENDPOINT, HOST, SETTINGS
 from quarterdeck.config.locate import line_of
 from quarterdeck.config.problem import LONGEST_ECHO, Finding, KeyPath, Problem, shown
 from quarterdeck.config.table import Table
@@ -16,6 +17,7 @@ Document = Mapping[str, object]
 Lines = dict[KeyPath, int]
 
 DEFAULT = "default"
+INHERITED = "its host or endpoint is protected"
 SAFEGUARD = "on until the problems in the file are gone"
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -69,14 +71,16 @@ def origins_of(
         return DEFAULT if line is None or path in refused else f"{file}:{line}"
 
     found: dict[str, str] = {}
-    for table in (CONSOLE, LIMITS):
+    for table in SETTINGS:
         found.update({dotted(path): written(path) for path in _paths(table, (table.name,))})
-    for table, specs in ((HOST, config.hosts), (ENDPOINT, config.endpoints)):
+    for table, specs in _entries(config):
         indexes = _indexes(document, table)
         for spec in specs:
             here = (table.name, indexes[spec.name])
             for path in _paths(table, ()):
                 found[dotted((table.name, spec.name, *path))] = written((*here, *path))
+            if spec.protected and not _says_protected(document, here):
+                found[dotted((table.name, spec.name, "protected"))] = INHERITED
     console = document.get("console")
     if config.console.read_only and not (isinstance(console, dict) and console.get("read_only") is True):
         found["console.read_only"] = SAFEGUARD
@@ -85,17 +89,22 @@ def origins_of(
 
 def adhoc_origins(config: FleetConfig, source: str = "--url") -> dict[str, str]:
     """Origins where the endpoints' names and URLs come from the command line or from discovery, and nothing else is set."""
-    found = {dotted(path): DEFAULT for table in (CONSOLE, LIMITS) for path in _paths(table, (table.name,))}
-    specs: tuple[tuple[Table, tuple[HostSpec | EndpointSpec, ...]], ...] = (
-        (HOST, config.hosts),
-        (ENDPOINT, config.endpoints),
-    )
-    for table, entries in specs:
+    found = {dotted(path): DEFAULT for table in SETTINGS for path in _paths(table, (table.name,))}
+    for table, entries in _entries(config):
         for spec in entries:
             for path in _paths(table, ()):
                 given = path in (("name",), ("url",))
                 found[dotted((table.name, spec.name, *path))] = source if given else DEFAULT
     return found
+
+
+def _says_protected(document: Document, path: tuple[str, int]) -> bool:
+    entries = document[path[0]]
+    return isinstance(entries, list) and entries[path[1]].get("protected") is True
+
+
+def _entries(config: FleetConfig) -> tuple[tuple[Table, tuple[HostSpec | EndpointSpec | DeploymentSpec, ...]], ...]:
+    return (HOST, config.hosts), (ENDPOINT, config.endpoints), (DEPLOYMENT, config.deployments)
 
 
 def _paths(table: Table, path: KeyPath) -> Iterator[KeyPath]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from quarterdeck.config.kinds import NO_CONTROL_PATTERN, JsonSchema, Kind, toml_string
+from quarterdeck.config.kinds import NO_CONTROL_PATTERN, JsonSchema, Kind, toml_string, toml_strings
 from quarterdeck.config.problem import BadValueError, KeyPath, shown, sort_of
 from quarterdeck.config.urls import URL_EXPECTED, URL_PATTERN, http_url
 
@@ -46,6 +46,11 @@ class HttpWord(Kind):
     def schema(self) -> JsonSchema:
         pattern = f"^{_WORD_OF_HTTP}*$" if self._empty else f"^{_WORD_OF_HTTP}+$"
         return {"type": "string", "maxLength": self._longest, "pattern": pattern}
+
+
+def looks_like_a_key(text: str) -> bool:
+    """Whether a value is a key by its form ("sk-…", "hf_…", a PEM block, "Bearer …")."""
+    return re.match(_LIKE_A_KEY, text.lstrip()) is not None or re.match(_TELLTALE_VALUE, text.lstrip()) is not None
 
 
 class Variable(Kind):
@@ -201,9 +206,7 @@ class Headers(Kind):
         }
 
     def toml(self, value: object) -> str:
-        pairs = value.items() if isinstance(value, Mapping) else ()
-        inside = ", ".join(f"{toml_string(name)} = {toml_string(text)}" for name, text in pairs)
-        return f"{{ {inside} }}" if inside else "{}"
+        return toml_strings(value)
 
 
 def _header_problem(name: str, text: object) -> str:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from quarterdeck.config.fleet import FleetConfig
+from quarterdeck.config.deployments import DEPLOYMENT, JOBS, has_effect
+from quarterdeck.config.fleet import DeploymentSpec, EndpointSpec, FleetConfig, HostSpec
 from quarterdeck.config.keys import CONSOLE, ENDPOINT, HOST, LIMITS
 from quarterdeck.config.origins import dotted
 from quarterdeck.config.problem import KeyPath
@@ -19,12 +20,16 @@ _Row = tuple[KeyPath, str]
 def render_config(config: FleetConfig, origins: Mapping[str, str] | None = None) -> str:
     """Every value in force, one a line; with ``origins`` (``Loaded.origins``) each says where it comes from."""
     lines: list[str] = []
-    for table, settings in ((CONSOLE, config.console), (LIMITS, config.limits)):
+    for table, settings in ((CONSOLE, config.console), (LIMITS, config.limits), (JOBS, config.jobs)):
         lines += ["", f"[{table.name}]", *_block(table, settings, (table.name,), origins)]
-    for host in config.hosts:
-        lines += ["", "[[host]]", *_block(HOST, host, ("host", host.name), origins)]
-    for endpoint in config.endpoints:
-        lines += ["", "[[endpoint]]", *_block(ENDPOINT, endpoint, ("endpoint", endpoint.name), origins)]
+    entries: tuple[tuple[Table, tuple[HostSpec | EndpointSpec | DeploymentSpec, ...]], ...] = (
+        (HOST, config.hosts),
+        (ENDPOINT, config.endpoints),
+        (DEPLOYMENT, config.deployments),
+    )
+    for table, specs in entries:
+        for spec in specs:
+            lines += ["", f"[[{table.name}]]", *_block(table, spec, (table.name, spec.name), origins)]
     return "\n".join(lines[1:]) + "\n"
 
 
@@ -43,9 +48,13 @@ def _rows(table: Table, settings: object) -> Iterator[_Row]:
     defaults = table.defaults()
     for key in table.keys:
         value = getattr(settings, key.name)
-        unset = value is None or value == {}
+        unset = value is None or value in ({}, ()) or _of_another_driver(settings, key.name)
         if isinstance(key.kind, Table):
             if not unset and value != defaults.get(key.name):
                 yield from (((key.name, *inside), text) for inside, text in _rows(key.kind, value))
         elif not unset:
             yield (key.name,), key.kind.toml(value)
+
+
+def _of_another_driver(settings: object, name: str) -> bool:
+    return isinstance(settings, DeploymentSpec) and not has_effect(settings.driver, name)

@@ -5,7 +5,8 @@ It knows every key, type and range; what concerns several keys at once (names us
 
 from __future__ import annotations
 
-from quarterdeck.config.keys import AUTH, TABLES
+from quarterdeck.config.access import AUTH
+from quarterdeck.config.keys import TABLES
 from quarterdeck.config.kinds import JsonSchema
 from quarterdeck.config.table import Key, Table
 
@@ -52,7 +53,7 @@ def _key(key: Key, default: object) -> JsonSchema:
         schema = _table(key.kind)
     else:
         schema = {**key.kind.schema(), "description": key.doc}
-        if default is not None and default != {}:
+        if default is not None and default not in ({}, ()):
             schema["default"] = tomllib.loads(f"value = {key.kind.toml(default)}")["value"]
     schema["examples"] = [tomllib.loads(f"value = {key.example}")["value"]]
     return schema

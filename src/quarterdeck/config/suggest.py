@@ -27,7 +27,9 @@ def unknown_table(name: str) -> str:
             return f"unknown table; did you mean {brackets}?"
         if any(key.name == name for key in table.keys):
             return f"unknown key here; it belongs in {brackets}"
-    return "unknown table; known: [console], [limits], [[host]], [[endpoint]]"
+    return "unknown table; known: " + ", ".join(
+        f"[[{table.name}]]" if table.repeated else f"[{table.name}]" for table in TABLES
+    )
 
 
 def _meant(table: Table, name: str) -> str | None:

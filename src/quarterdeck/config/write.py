@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from quarterdeck.config.boundary import default_boundary
+from quarterdeck.config.deployments import DEPLOYMENT, has_effect
 from quarterdeck.config.fleet import EndpointSpec, HostSpec
-from quarterdeck.config.keys import CONSOLE, ENDPOINT, HOST, LIMITS
+from quarterdeck.config.keys import REPEATED, SETTINGS
 from quarterdeck.config.kinds import toml_string
 from quarterdeck.config.table import Key, Table
 from quarterdeck.errors import UsageError
@@ -56,12 +57,10 @@ def init_text(endpoints: Iterable[EndpointSpec] = (), hosts: Iterable[HostSpec] 
     """The text of a fleet file with these endpoints and hosts, and every key explained. Loads without a problem."""
     parts = [
         _HEAD,
-        _settings(CONSOLE),
-        _settings(LIMITS),
+        *map(_settings, SETTINGS),
         *_found("hosts", "host", [_host(host) for host in hosts]),
         *_found("endpoints", "endpoint", [_endpoint(endpoint) for endpoint in endpoints]),
-        _reference(HOST),
-        _reference(ENDPOINT),
+        *map(_reference, REPEATED),
         _EXAMPLES,
     ]
     return "\n".join(parts)
@@ -90,7 +89,7 @@ def _words(error: OSError | ValueError) -> str:
 
 def _settings(table: Table) -> str:
     """A table with every key explained and commented out at its default."""
-    return "\n".join([f"# {table.doc}", f"[{table.name}]", *_keys(table, defaults=True)]) + "\n"
+    return "\n".join([f"# {table.doc}", f"[{table.name}]", *_keys(table, table.keys, defaults=True)]) + "\n"
 
 
 def _found(title: str, name: str, blocks: list[list[str]]) -> Iterator[str]:
@@ -119,15 +118,20 @@ def _endpoint(endpoint: EndpointSpec) -> list[str]:
 
 def _reference(table: Table) -> str:
     """An example of a repeated table with every key explained, all of it commented out."""
-    return "\n".join([f"# {table.doc} Every key of it:", f"#[[{table.name}]]", *_keys(table, defaults=False)]) + "\n"
+    shown = [key for key in table.keys if table is not DEPLOYMENT or has_effect("process", key.name)]
+    lines = [f"# {table.doc} Every key of it:", f"#[[{table.name}]]", *_keys(table, shown, defaults=False)]
+    others = [key for key in table.keys if key not in shown]
+    if others:
+        lines += ["# Keys of other drivers:", *_explained(others)]
+    return "\n".join(lines) + "\n"
 
 
-def _keys(table: Table, *, defaults: bool) -> Iterator[str]:
+def _keys(table: Table, keys: Iterable[Key], *, defaults: bool) -> Iterator[str]:
     known = table.defaults()
-    for key in table.keys:
+    for key in keys:
         yield f"# {key.doc}"
         if isinstance(key.kind, Table):
-            yield from _inside(key.kind)
+            yield from _explained(key.kind.keys)
         yield f"#{key.name} = {_default(key, known[key.name]) if defaults else key.example}"
 
 
@@ -135,8 +139,8 @@ def _default(key: Key, value: object) -> str:
     return key.example if isinstance(key.kind, Table) else key.kind.toml(value)
 
 
-def _inside(table: Table) -> Iterator[str]:
-    """The keys of a table inside a table, explained in the comment above it."""
-    rows = [(f"{key.name} = {key.example}", key.doc) for key in table.keys]
+def _explained(keys: Sequence[Key]) -> Iterator[str]:
+    """Keys explained inside a comment: of a table in a table, or of another driver."""
+    rows = [(f"{key.name} = {key.example}", key.doc) for key in keys]
     width = max(len(example) for example, _ in rows)
     return (f"#   {example:<{width}}  {doc}" for example, doc in rows)

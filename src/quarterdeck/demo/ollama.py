@@ -14,9 +14,9 @@ from quarterdeck.demo.job import Profile
 from quarterdeck.demo.load import Load
 from quarterdeck.demo.ollama_models import INSTALLED, LIBRARY, OllamaModel, describe, full_name
 from quarterdeck.demo.ollama_wire import NDJSON_TYPE, answer, failure, guarded, timestamp, v1_failure
-from quarterdeck.demo.pulling import TICK_S, Downloads
+from quarterdeck.demo.pulling import TICK_S, Downloads, Layer, Trouble
 from quarterdeck.demo.request import Request
-from quarterdeck.demo.residency import KEEP_S, Residency, Resident
+from quarterdeck.demo.residency import KEEP_S, Residency, Resident, context_of
 
 VERSION = "0.32.15"
 STYLE = Style(
@@ -34,6 +34,8 @@ VISIT_EVERY_S, VISIT_FIRST_S, VISIT_STAYS_S = 150.0, 25.0, 45.0
 STEP_S = 20.0
 """Longest time passed at once; shorter than any model stays."""
 MOST_DISTURBED = 1000
+_HALF = {"status": "pulling half a line"}
+"""Sent without its end."""
 LEAVE_ALONE_S = 90.0
 """After the favourite was unloaded, nobody asks for it for so long."""
 
@@ -93,10 +95,11 @@ class OllamaServer:
             self._visit_at += VISIT_EVERY_S
         self.residency.expire(now)
 
-    def hold(self, model: OllamaModel, keep_s: float, now: float) -> Resident:
-        """A client's request needs ``model``: it comes into memory, or stays there for longer."""
-        self.disturbed.append(f"{'keep' if self.residency.holds(model.name) else 'load'} {model.name}")
-        return self.residency.begin(model, keep_s, now)
+    def hold(self, model: OllamaModel, keep_s: float, now: float, context: int | None = None) -> Resident:
+        """A client's request needs ``model`` with so much context: it comes into memory, or stays there for longer."""
+        stays = self.residency.context(model.name) == context_of(model, context)
+        self.disturbed.append(f"{'keep' if stays else 'load'} {model.name}")
+        return self.residency.begin(model, keep_s, now, context)
 
     def unload(self, name: str, now: float) -> None:
         """A client takes a model out of memory; the simulated clients respect that for a while."""
@@ -106,7 +109,9 @@ class OllamaServer:
         self.residency.unload(name, now)
 
     def _touch(self, name: str, keep_s: float, now: float) -> None:
-        self.residency.end(self.residency.begin(self.models[name], keep_s, now), now)
+        """As clients do that take the model as it is."""
+        context = self.residency.context(name)
+        self.residency.end(self.residency.begin(self.models[name], keep_s, now, context), now)
 
     def routes(self) -> dict[tuple[str, str], Handler]:
         """What it answers, prompts excepted (`ollama_talk.routes`)."""
@@ -216,7 +221,7 @@ class OllamaServer:
             "details": model.details(),
             "expires_at": timestamp(expires),
             "size_vram": entry.vram,
-            "context_length": min(model.context, 32_768),
+            "context_length": entry.context,
         }
 
     async def _pulling(self, name: str) -> AsyncGenerator[dict[str, Any], None]:
@@ -227,10 +232,17 @@ class OllamaServer:
             yield {"error": "pull model manifest: file does not exist"}
             return
         for layer in self.downloads.begin(model, self.clock()):
-            yield layer.advance(self.clock())
+            line = layer.advance(self.clock())
+            yield line
             while not layer.complete:
                 await asyncio.sleep(TICK_S)
-                yield layer.advance(self.clock())
+                trouble = self.downloads.trouble(model, layer)
+                if trouble is not None:
+                    async for wrong in _troubled(trouble, layer, line):
+                        yield wrong
+                    return
+                line = layer.advance(self.clock())
+                yield line
         for status in ("verifying sha256 digest", "writing manifest"):
             yield {"status": status}
             await asyncio.sleep(TICK_S)
@@ -238,10 +250,25 @@ class OllamaServer:
         yield {"status": "success"}
 
 
+async def _troubled(trouble: Trouble, layer: Layer, line: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+    """What still comes of a download that goes wrong; ``line`` is its last good one."""
+    if trouble is Trouble.DISK_FULL:
+        partial = f"/usr/share/ollama/.ollama/models/blobs/sha256-{layer.digest}-partial"
+        yield {"error": f"write {partial}: no space left on device"}
+    while trouble is Trouble.STALLED:
+        yield line
+        await asyncio.sleep(TICK_S)
+    if trouble is Trouble.HALF_LINE:
+        yield _HALF
+    if trouble is not Trouble.DISK_FULL:
+        raise ConnectionResetError
+
+
 async def _ndjson(lines: AsyncGenerator[dict[str, Any], None]) -> AsyncGenerator[bytes, None]:
     try:
         async for line in lines:
-            yield compact(line) + b"\n"
+            half = line == _HALF
+            yield compact(line)[: 12 if half else None] + (b"" if half else b"\n")
     finally:
         await lines.aclose()
 

@@ -35,12 +35,13 @@ class _Talk:
     keep_s: float
     chat: bool
     thoughts: int = 0
+    context: int | None = None
 
     async def steps(self) -> AsyncGenerator[tuple[Job, float], None]:
         """The job whenever it has new tokens, and the seconds it took until the model was in memory."""
         server, asked = self.server, self.server.clock()
         server.advance(asked)
-        entry = server.hold(self.model, self.keep_s, asked)
+        entry = server.hold(self.model, self.keep_s, asked, self.context)
         try:
             await until(entry.ready_at, server.clock)
             loaded = server.clock() - asked + 0.0019
@@ -121,7 +122,9 @@ async def _native(server: OllamaServer, request: Request, *, chat: bool) -> Resp
         return failure(404, f"model '{name}' not found")
     keep_s = keep_alive_s(body.get("keep_alive"))
     if not body.get("messages" if chat else "prompt"):
-        return await _load_only(server, model, name, keep_s, chat=chat)
+        if not chat and keep_s and "completion" not in model.capabilities:
+            return failure(400, f'"{name}" does not support generate')
+        return await _load_only(server, model, name, keep_s, chat=chat, context=_context(body))
     refused = _refusal(server, model, name, body)
     if refused is not None:
         return refused
@@ -154,10 +157,17 @@ def _talk(
     limits = {"num_predict": options.get("num_predict")} if isinstance(options, dict) else {}
     ask = read_ask({**body, **limits}, model=name, room=min(model.context, 32_768))
     if "thinking" not in model.capabilities or body.get("think") is False:
-        return _Talk(server, model, name, ask, keep_s, chat)
+        return _Talk(server, model, name, ask, keep_s, chat, context=_context(body))
     pieces = [*_THOUGHT, *ask.pieces][: ask.limit]
     thoughtful = Ask(ask.model, ask.prompt_tokens, pieces, ask.limit, ask.stream, ask.usage)
-    return _Talk(server, model, name, thoughtful, keep_s, chat, len(_THOUGHT))
+    return _Talk(server, model, name, thoughtful, keep_s, chat, len(_THOUGHT), _context(body))
+
+
+def _context(body: dict[str, Any]) -> int | None:
+    """The tokens of context that a request asks for."""
+    options = body.get("options")
+    asked = options.get("num_ctx") if isinstance(options, dict) else None
+    return asked if isinstance(asked, int) and asked > 0 else None
 
 
 async def _lines(talk: _Talk) -> AsyncGenerator[bytes, None]:
@@ -174,12 +184,14 @@ async def _lines(talk: _Talk) -> AsyncGenerator[bytes, None]:
     yield compact(talk.closing(job, loaded, whole=False)) + b"\n"
 
 
-async def _load_only(server: OllamaServer, model: OllamaModel, name: str, keep_s: float, *, chat: bool) -> Response:
+async def _load_only(
+    server: OllamaServer, model: OllamaModel, name: str, keep_s: float, *, chat: bool, context: int | None
+) -> Response:
     """A request without a prompt loads the model, or with ``keep_alive`` 0 unloads it."""
     said = {"message": {"role": "assistant", "content": ""}} if chat else {"response": ""}
     reason = "load" if keep_s else "unload"
     if keep_s:
-        entry = server.hold(model, keep_s, server.clock())
+        entry = server.hold(model, keep_s, server.clock(), context)
         try:
             await until(entry.ready_at, server.clock)
         finally:
@@ -199,7 +211,7 @@ def _embed(server: OllamaServer, request: Request) -> Response:
     if "embedding" not in model.capabilities:
         return failure(501, "This server does not support embeddings. Start it with `--embeddings`")
     now = server.clock()
-    server.residency.end(server.hold(model, keep_alive_s(body.get("keep_alive")), now), now)
+    server.residency.end(server.hold(model, keep_alive_s(body.get("keep_alive")), now, _context(body)), now)
     given = body.get("input")
     texts = given if isinstance(given, list) else [given]
     count = sum(prose.token_count(str(text)) for text in texts)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from quarterdeck.demo.ollama_models import OllamaModel
 
 KEEP_S = 300.0
+CONTEXT = 32_768
+"""Tokens that a model gets where nobody asks for another number (OLLAMA_CONTEXT_LENGTH)."""
 READ_BYTES_S = 2.4e9
 """Bytes of weights read per second while a model loads."""
 
@@ -28,6 +30,8 @@ class Resident:
     expires_at: float = 0.0
     active: int = 0
     """Requests it is working on."""
+    context: int = CONTEXT
+    """Tokens."""
 
 
 class Residency:
@@ -38,14 +42,21 @@ class Residency:
         self._models: dict[str, Resident] = {}
         self._loader_free = 0.0
 
-    def begin(self, model: OllamaModel, keep_s: float, now: float) -> Resident:
-        """A request wants ``model``: loads it if needed (it can be used from ``ready_at``) and holds it."""
+    def begin(self, model: OllamaModel, keep_s: float, now: float, context: int | None = None) -> Resident:
+        """A request wants ``model``: loads it if needed (it can be used from ``ready_at``) and holds it.
+
+        One that is idle with another ``context`` than is asked for (``None``: the usual one) is loaded again.
+        """
         self.expire(now)
         entry = self._models.get(model.name)
+        wanted = context_of(model, context)
+        if entry is not None and entry.context != wanted and not entry.active:
+            del self._models[model.name]
+            entry = None
         if entry is None:
             vram = self._make_room(model.resident)
             self._loader_free = max(now, self._loader_free) + 0.4 + model.size / READ_BYTES_S
-            entry = self._models[model.name] = Resident(model, self._loader_free, vram)
+            entry = self._models[model.name] = Resident(model, self._loader_free, vram, context=wanted)
         entry.keep_s = keep_s
         entry.active += 1
         return entry
@@ -75,6 +86,11 @@ class Residency:
         ready = [entry for entry in self._models.values() if entry.ready_at <= now]
         return sorted(ready, key=lambda entry: -entry.expires_at)
 
+    def context(self, name: str) -> int | None:
+        """Tokens of context of a model in memory."""
+        entry = self._models.get(name)
+        return None if entry is None else entry.context
+
     def holds(self, name: str) -> bool:
         """Whether a model is in memory or loading."""
         return name in self._models
@@ -94,6 +110,11 @@ class Residency:
         while idle and self._capacity - self.vram_used < need:
             del self._models[idle.pop(0).model.name]
         return max(0, min(need, self._capacity - self.vram_used))
+
+
+def context_of(model: OllamaModel, asked: int | None) -> int:
+    """Tokens of context that ``model`` is loaded with: never more than it was made for."""
+    return min(model.context, asked or CONTEXT)
 
 
 def keep_alive_s(value: object) -> float:

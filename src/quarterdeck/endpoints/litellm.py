@@ -207,6 +207,8 @@ def _origins(by_page: bool, counted: Counted) -> dict[str, str]:
     return {
         "running": f"{in_flight}, less our own",
         "deployments": "/model/info, /metrics/ litellm_deployment_state",
+        "models": MODELS,
+        "version": f"{READINESS}/details",
         **({} if by_page else {"waiting": "/health/backlog queued_requests"}),
         **({} if counted.spend is None else {"spend": counted.spend.origin}),
     }

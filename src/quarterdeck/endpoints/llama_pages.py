@@ -28,6 +28,7 @@ SLOTS_ORIGINS = {
     "unfinished_tokens": "/slots next_token.n_decoded",
     "unfinished_prompt_tokens": "/slots n_prompt_tokens_processed",
 }
+STARTED = "Process-Start-Time-Unix"
 CONSISTENT_TRIES = 3
 
 
@@ -39,6 +40,8 @@ class LoadPages:
     query: str = ""
     _reader: PageReader = field(default_factory=lambda: PageReader(METRICS.wanted))
     _pages: EnginePages = field(default_factory=lambda: EnginePages(METRICS))
+    _marked: bool = False
+    """Whether the server told when it began."""
 
     async def read(self, label: str) -> EngineReading | None:
         """``None`` where the server runs without --metrics. /slots is read only while requests run: it keeps a server awake."""
@@ -67,7 +70,14 @@ class LoadPages:
     def origins(self) -> dict[str, str]:
         """Field → where it came from."""
         page = "/metrics?model=…" if self.query else "/metrics"
-        return {name: f"{page} {sample}" for name, sample in self._pages.chosen.items()} | SLOTS_ORIGINS
+        told = {name: f"{page} {sample}" for name, sample in self._pages.chosen.items()}
+        if not told:
+            return {}
+        if "prompt_tokens" in told and "cached_tokens" in told:
+            told["cache_hits"] = told["cached_tokens"]
+            told["cache_queries"] = f"{told['prompt_tokens']} + {self._pages.chosen['cached_tokens']}"
+        started = {"started": f"{page} header {STARTED}"} if self._marked else {}
+        return told | SLOTS_ORIGINS | started
 
     async def _counters(self, label: str) -> EngineReading | None:
         answer = await self.fetch.optional("/metrics" + self.query)
@@ -76,11 +86,13 @@ class LoadPages:
         engines = self._pages.engines(self._reader.read(answer.body))
         if not engines:
             return None
+        started = _started(answer.headers)
+        self._marked = started is not None
         computed, cached = engines[0].prompt_tokens, engines[0].cached_tokens
         return replace(
             engines[0],
             label=label,
-            started=_started(answer.headers),
+            started=started,
             cached_apart=True,
             cache_queries=None if computed is None or cached is None else computed + cached,
             cache_hits=cached,
@@ -94,7 +106,7 @@ def _same_counters(one: EngineReading, other: EngineReading) -> bool:
 def _started(headers: Mapping[str, str]) -> float | None:
     """What the server calls its start (microseconds since the machine's, in fact): the same as long as the process lives."""
     try:
-        started = float(headers.get("process-start-time-unix", ""))
+        started = float(headers.get(STARTED.casefold(), ""))
     except ValueError:
         return None
     return started if 0 <= started < 1e18 else None

@@ -53,7 +53,7 @@ class LlamaSwap:
             models=tuple(ModelReading(name, state) for name, state in models.items()),
             measured_at=measured_at,
             notes=(NO_LOAD,),
-            origins={"models": "/running, /v1/models"},
+            origins={"models": "/running, /v1/models", "version": "/api/version"},
             identity=(("commit", self._commit),) if self._commit is not None else (),
         )
 

@@ -20,11 +20,24 @@ from quarterdeck.wire.body import items, mapping, parse, text, whole
 from quarterdeck.wire.failure import Failure, foreign
 from quarterdeck.wire.http import Fetch
 
-NO_METRICS = "no load numbers: start llama-server with --metrics to see requests and tokens"
+NO_METRICS = (
+    "no load numbers: start llama-server with --metrics to see requests and tokens; /slots alone is not asked, as that"
+    " keeps a server awake that is to sleep when it is idle"
+)
 NO_LATENCIES = (
     "no latency percentiles and no requests/s: llama-server counts neither; timings are those of our own requests"
 )
+NO_CACHE = "how full its KV cache is, llama-server no longer tells"
+NOTHING_LOADED = (
+    "no load numbers: no model is in memory, and a router counts nothing itself; they come with the first request"
+)
+STILL_LOADING = "no load numbers yet: {} is being loaded"
+NO_ROUTER = "this llama-server serves one model: started without -m, as a router, it loads and unloads by request"
+_CANNOT = dict.fromkeys(("pull", "load", "unload", "unload_all", "delete"), NO_ROUTER)
 CAPACITY_ORIGIN = {"kv_capacity_tokens": "/props default_generation_settings.n_ctx"}
+IDENTITY_ORIGINS = {"version": "/props build_info", "models": "/v1/models, /props"}
+SLEEPING_ORIGIN = {"sleeping": "/props is_sleeping"}
+ROUTER_ORIGINS = {"version": "/props build_info", "models": "/models"}
 MOST_ROUTED = 8
 _ROUTER_STATES = {
     "loaded": ModelState.LOADED,
@@ -80,6 +93,9 @@ class LlamaCpp:
             engine = replace(engine, kv_capacity_tokens=self._context or None)
         state = ModelState.SLEEPING if self._sleeping else ModelState.LOADED
         models = tuple(replace(m, state=state, context_length=self._context or m.context_length) for m in self._models)
+        origins = IDENTITY_ORIGINS | self._load.origins | (SLEEPING_ORIGIN if self._sleeping else {})
+        if engine is not None and engine.kv_capacity_tokens is not None:
+            origins |= CAPACITY_ORIGIN
         return Facts(
             "llamacpp",
             version=self._version,
@@ -87,8 +103,9 @@ class LlamaCpp:
             models=models,
             sleeping=self._sleeping,
             measured_at=self._fetch.middle,
-            notes=(NO_LATENCIES,) if engine else (NO_METRICS,),
-            origins=self._load.origins | (CAPACITY_ORIGIN if self._slots == 1 else {}),
+            notes=(NO_METRICS,) if engine is None else _missing(engine),
+            cannot=_CANNOT,
+            origins=origins,
             identity=self._told + _slots_in_use(engine, self._slots),
         )
 
@@ -98,6 +115,9 @@ class LlamaCpp:
             m for entry in items(mapping(listing).get("data")) if (m := _routed_model(mapping(entry))) is not None
         )
         engines, notes = await self._loads([m.id for m in models if m.state is ModelState.LOADED])
+        if not engines and not notes:
+            loading = next((m.id for m in models if m.state is ModelState.LOADING), None)
+            notes = (NOTHING_LOADED if loading is None else STILL_LOADING.format(loading),)
         return Facts(
             "llamacpp",
             version=self._version,
@@ -105,8 +125,8 @@ class LlamaCpp:
             by_model=True,
             models=models,
             measured_at=self._fetch.middle,
-            notes=notes + ((NO_LATENCIES,) if engines else ()),
-            origins=next((pages.origins for pages in self._routed.values()), {}),
+            notes=notes + (_missing(*engines) if engines else ()),
+            origins=ROUTER_ORIGINS | next((pages.origins for pages in self._routed.values()), {}),
             identity=self._told,
         )
 
@@ -129,6 +149,12 @@ class LlamaCpp:
             return (), (NO_METRICS,) if read else ()
         notes = () if known == len(read) else (f"load of {known} of {len(read)} loaded models is known",)
         return tuple(engine or EngineReading(label=name) for name, engine in read.items()), notes
+
+
+def _missing(*engines: EngineReading) -> tuple[str, ...]:
+    """What no llama-server tells of its load; how full the cache is, older builds do."""
+    told = any(engine.kv_used is not None for engine in engines)
+    return (NO_LATENCIES,) if told else (NO_CACHE, NO_LATENCIES)
 
 
 async def _load_of(name: str, pages: LoadPages) -> EngineReading | Failure | None:
@@ -179,7 +205,7 @@ def _of_router(props: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
     told = (
         ("most models at once", None if most is None else str(most)),
         (
-            "loads a model that is asked for",
+            "loads on demand",
             {True: "yes", False: "no"}.get(autoload) if isinstance(autoload, bool) else None,
         ),
     )

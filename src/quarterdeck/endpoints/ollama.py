@@ -50,7 +50,7 @@ class Ollama:
         names = {model.id for model in loaded}
         on_disk = tuple(model for model in self._installed if model.id not in names)
         load = await self._ladder.read(loaded, on_disk)
-        origins = {"models": "/api/ps, /api/tags"} | load.origins
+        origins = {"models": "/api/ps, /api/tags", "version": "/api/version"} | load.origins
         if self._active_at is not None:
             origins["active_at"] = MOVED
         return Facts(

@@ -22,6 +22,7 @@ from quarterdeck.wire.http import Fetch
 
 ALL, CORE = "/v1/loads?include=all", "/v1/loads?include=core"
 LOADS_ORIGINS = {
+    "version": "/v1/loads version",
     "running": "/v1/loads num_running_reqs",
     "waiting": "/v1/loads num_waiting_reqs and queues.grammar",
     "waiting_by_reason": "/v1/loads queues, disaggregation",
@@ -154,8 +155,12 @@ class SGLang:
         )
 
     def _origins(self, has_loads: bool) -> dict[str, str]:
-        from_page = {name: f"/metrics {sample}" for name, sample in self._pages.chosen.items()}
-        return from_page | (LOADS_ORIGINS if has_loads else {})
+        chosen = self._pages.chosen
+        from_page = {name: f"/metrics {sample}" for name, sample in chosen.items()}
+        if "prompt_tokens" in chosen and "cached_tokens" in chosen:
+            from_page["cache_hits"] = from_page["cached_tokens"]
+            from_page["cache_queries"] = f"{from_page['prompt_tokens']} + {chosen['cached_tokens']}"
+        return {"models": "/v1/models"} | from_page | (LOADS_ORIGINS if has_loads else {})
 
 
 def _filled(engine: EngineReading, more: EngineReading) -> EngineReading:

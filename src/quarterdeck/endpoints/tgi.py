@@ -61,8 +61,12 @@ class TGI:
             engines=engines,
             measured_at=measured_at,
             notes=notes,
-            origins={name: f"/metrics {sample}" for name, sample in self._pages.chosen.items() if name != "success"},
+            origins={"models": "/info", "version": "/info"} | self._origins,
         )
+
+    @property
+    def _origins(self) -> dict[str, str]:
+        return {name: f"/metrics {sample}" for name, sample in self._pages.chosen.items() if name != "success"}
 
     async def _load(self) -> tuple[tuple[EngineReading, ...], tuple[str, ...]]:
         try:

@@ -5,10 +5,11 @@ Sources: GET /metrics (open even with --api-key) at every poll; /version, /v1/mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from quarterdeck.endpoints.base import Cadence, Partly, first_owner, openai_models, unauthorised
+from quarterdeck.endpoints.vllm_abilities import inabilities
 from quarterdeck.endpoints.vllm_identity import Rows, model_rows
 from quarterdeck.endpoints.vllm_page import WANTED, Told, VllmPages, narrowed_query
 from quarterdeck.model.models import ModelReading, ModelState
@@ -39,6 +40,7 @@ class Vllm:
         self._identity = Facts("vllm")
         self._refusal: Failure | None = None
         self._owner: str | None = None
+        self._cannot: Mapping[str, str] | None = None
 
     async def read(self) -> Facts:
         """Load from /metrics at every poll, identity and health every 15 s."""
@@ -46,6 +48,10 @@ class Vllm:
         measured_at = self._fetch.middle
         due = self._identity_due.due()
         if due:
+            if (
+                self._cannot is None and self._owner == "vllm"
+            ):  # known since the last round: its first answer isn't delayed
+                self._cannot = await inabilities(self._fetch)
             failed = await self._identify()
             if failed is not None and not told.engines:
                 raise failed
@@ -60,6 +66,8 @@ class Vllm:
         facts = _facts(
             self._identity, told, measured_at, () if told.engines or TOO_MANY in told.notes else (self._without_load,)
         )
+        if self._cannot:
+            facts = replace(facts, cannot=self._cannot)
         if self._refusal is not None:
             raise Partly(self._refusal, facts)
         return facts
@@ -105,6 +113,7 @@ class Vllm:
                 notes.append(f"/v1/models: {failure.reason}")
         if self._identity.version not in (None, version):
             self._narrow, self._may_narrow = None, True  # another version may use other names
+            self._cannot = None
         self._identity = Facts("vllm", version=version, models=models, notes=tuple(notes), identity=rows)
         return failed
 
@@ -134,8 +143,8 @@ def _facts(identity: Facts, told: Told, measured_at: float | None, more_notes: t
     if told.all_asleep:
         models = tuple(replace(model, state=ModelState.SLEEPING) for model in models)
     notes = (*identity.notes, *told.notes, *more_notes)
-    if told.asleep and not told.all_asleep:
-        notes = (*notes, _some_sleep(told.asleep.items()))
+    if told.asleep:
+        notes = (*notes, _all_sleep(told.asleep.values()) if told.all_asleep else _some_sleep(told.asleep.items()))
     return Facts(
         "vllm",
         version=identity.version,
@@ -150,6 +159,11 @@ def _facts(identity: Facts, told: Told, measured_at: float | None, more_notes: t
         adapters=told.adapters,
         max_adapters=told.max_adapters,
     )
+
+
+def _all_sleep(ways: Iterable[str]) -> str:
+    how = ", ".join(sorted({way.replace("_", " ") for way in ways}))
+    return f"asleep ({how}): requests wait until somebody wakes it (POST /wake_up)"
 
 
 def _some_sleep(asleep: Iterable[tuple[str, str]]) -> str:

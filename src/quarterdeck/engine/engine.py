@@ -16,10 +16,12 @@ from quarterdeck.config.fleet import EndpointSpec, FleetConfig, HostSpec
 from quarterdeck.engine.clock import SYSTEM_CLOCK, Clock
 from quarterdeck.engine.opening import Opening
 from quarterdeck.engine.schedule import Schedule
+from quarterdeck.engine.starting import starting
 from quarterdeck.engine.store import Store
 from quarterdeck.engine.threads import use_daemon_threads
 from quarterdeck.hosts.base import Host, HostReading
 from quarterdeck.model.fleet import FleetSnapshot
+from quarterdeck.model.job import Job
 from quarterdeck.model.models import ModelReading
 from quarterdeck.model.own import OwnRequest
 from quarterdeck.model.reading import Outcome, Reading
@@ -27,8 +29,17 @@ from quarterdeck.model.reading import Outcome, Reading
 SHORTEST_INTERVAL_S = 0.5
 LONGEST_INTERVAL_S = 60.0
 STOP_WITHIN_S = 1.0
+JOBS_EVERY_S = 1.0
 _HOST = "host\0"
 """Marks a host's name in the schedule, where endpoints have theirs."""
+
+
+class Board(Protocol):
+    """Where jobs are read (`quarterdeck.engine.jobs.board.JobBoard`)."""
+
+    def read(self) -> tuple[Job, ...]:
+        """Those there are; the same tuple where nothing changed. Blocks; never raises."""
+        ...
 
 
 class Pollable(Protocol):
@@ -58,14 +69,16 @@ class Engine:
         clock: Clock = SYSTEM_CLOCK,
         open_endpoint: Callable[[EndpointSpec, Clock], Pollable] | None = None,
         open_host: Callable[[HostSpec, Clock], Host] | None = None,
+        board: Board | None = None,
     ) -> None:
-        """Nothing is opened and no request is sent until ``start`` or ``once``."""
+        """Nothing is opened and no request is sent until ``start`` or ``once``. ``board`` tells of jobs."""
         self.fleet = fleet
         self._paused_at: float | None = None
         self._resumed_at = -math.inf
         self._asked_at: dict[str, float] = {}
         self.interval = fleet.console.poll
         self.clock = clock
+        self._board = board
         self.opening = Opening()
         """Opens what goes to an endpoint as its polls do (tunnels)."""
         self._open_endpoint: Callable[[EndpointSpec, Clock], Pollable] = open_endpoint or self.opening.endpoint
@@ -77,6 +90,7 @@ class Engine:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._started = False
+        self._jobs: tuple[Job, ...] = ()
         self._watch_all()
 
     @property
@@ -95,6 +109,8 @@ class Engine:
         self._started = True
         self._schedule.set(self._intervals(), self.clock.monotonic())
         self._arm()
+        if self._board is not None:
+            self._look_at(asyncio.get_running_loop().create_task(self._watch_jobs(self._board)))
 
     async def stop(self) -> None:
         """End every task and close every connection, within a second. Never raises."""
@@ -137,7 +153,8 @@ class Engine:
         """The fleet as known now. Rows that did not change are the same objects as last time."""
         now = self.clock.monotonic()
         settle_at = now if self._paused_at is None else self._paused_at
-        return self._store.snapshot(now, self.clock.wall(), settle_at, self._resumed_at)
+        seen = self._store.snapshot(now, self.clock.wall(), settle_at, self._resumed_at)
+        return starting(replace(seen, jobs=self._jobs), self.fleet.deployments) if self._jobs else seen
 
     def add(self, endpoints: tuple[EndpointSpec, ...], hosts: tuple[HostSpec, ...] = ()) -> None:
         """Watch more (discovery, the demo fleet); names that are watched already stay as they are."""
@@ -228,10 +245,30 @@ class Engine:
                 self._spawn(spec.name, self._poll(spec))
         self._arm()
 
-    def _spawn(self, name: str, poll: Coroutine[Any, Any, bool]) -> None:
-        task = asyncio.get_running_loop().create_task(self._run(name, poll))
+    async def _watch_jobs(self, board: Board) -> None:
+        """Read the jobs each second: others may ask for some, too."""
+        while True:
+            jobs = await asyncio.to_thread(board.read)
+            ended = {job.id for job in self._jobs if not job.state.ended} & {job.id for job in jobs if job.state.ended}
+            self._jobs = jobs
+            for job in jobs:
+                if job.id in ended:
+                    self._refresh_after(job)
+            await asyncio.sleep(JOBS_EVERY_S)
+
+    def _refresh_after(self, job: Job) -> None:
+        """What a job did shows at once where it was done."""
+        by_deployment = {spec.name: spec.endpoint for spec in self.fleet.deployments}
+        name = by_deployment.get(job.order.target, job.order.target)
+        if name in self._intervals() and not self.paused:
+            self.refresh(name)
+
+    def _look_at(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _spawn(self, name: str, poll: Coroutine[Any, Any, bool]) -> None:
+        self._look_at(asyncio.get_running_loop().create_task(self._run(name, poll)))
 
     async def _run(self, name: str, poll: Coroutine[Any, Any, bool]) -> None:
         ok = False

@@ -65,6 +65,7 @@ def _known(good: Reading, facts: Facts) -> dict[str, Any]:
         "models": facts.models,
         "notes": facts.notes,
         "identity": facts.identity,
+        "cannot": facts.cannot,
         "deployments": facts.deployments,
     }
 

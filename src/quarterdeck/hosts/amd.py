@@ -16,6 +16,7 @@ _LONGEST_FILE = 4096
 _PCI_IDS = (Path("/usr/share/hwdata/pci.ids"), Path("/usr/share/misc/pci.ids"))
 _GENERATIONS = {2.5: 1, 5.0: 2, 8.0: 3, 16.0: 4, 32.0: 5, 64.0: 6}
 """GT/s of a lane → PCIe generation."""
+_ASLEEP = "it is switched off to save power, and asking would wake it"
 _CARD = re.compile(r"card(\d{1,4})")
 _CLOCK = re.compile(r"(\d{1,6})\s*[Mm][Hh]z")
 
@@ -39,23 +40,33 @@ def amd_driver(sys: Path = Path("/sys")) -> str | None:
 
 def _gpu(index: int, device: Path, pci_ids: tuple[Path, ...]) -> GpuView:
     hwmon = _hwmon(device)
+    asleep = _text(device / "power" / "runtime_status") == "suspended"
     shared = hwmon is not None and (hwmon / "in1_label").exists()  # the northbridge's voltage: APUs alone have it
     used, total = _memory(device, shared=shared)
     view = GpuView(
         index,
         _text(device / "unique_id") or _slot(device),
         _text(device / "product_name") or _name(_text(device / "device"), pci_ids),
-        utilization=percent(_number(device / "gpu_busy_percent")),
-        memory_utilization=percent(_number(device / "mem_busy_percent")),
         memory_used_bytes=used,
         memory_total_bytes=total,
+        unified=shared,
+    )
+    if asleep:
+        return replace(view, problems=missing(view, _ASLEEP))
+    view = _with_load(view, device)
+    view = view if hwmon is None else _with_sensors(view, hwmon)
+    return replace(view, problems=missing(view, "not told by the amdgpu driver"))
+
+
+def _with_load(view: GpuView, device: Path) -> GpuView:
+    return replace(
+        view,
+        utilization=percent(_number(device / "gpu_busy_percent")),
+        memory_utilization=percent(_number(device / "mem_busy_percent")),
         sm_max_mhz=_fastest(device / "pp_dpm_sclk"),
         memory_max_mhz=_fastest(device / "pp_dpm_mclk"),
         pcie=_link(device),
-        unified=shared,
     )
-    view = view if hwmon is None else _with_sensors(view, hwmon)
-    return replace(view, problems=missing(view, "not told by the amdgpu driver"))
 
 
 def _memory(device: Path, *, shared: bool) -> tuple[int | None, int | None]:
@@ -73,16 +84,16 @@ def _memory(device: Path, *, shared: bool) -> tuple[int | None, int | None]:
 def _with_sensors(view: GpuView, hwmon: Path) -> GpuView:
     draw = _number(hwmon / "power1_average")
     draw = draw if draw is not None else _number(hwmon / "power1_input")
-    degrees = {_text(hwmon / f"temp{n}_label"): _milli(hwmon / f"temp{n}_input") for n in (1, 2, 3)}
-    core = degrees.get("edge") if degrees.get("edge") is not None else degrees.get("junction")
+    sensors = {_text(hwmon / f"temp{n}_label"): f"temp{n}" for n in (3, 2, 1)}
+    core = sensors.get("edge") or sensors.get("junction") or "temp1"  # accelerators have no edge
     pulse, most = _number(hwmon / "pwm1"), _number(hwmon / "pwm1_max") or 255.0
     return replace(
         view,
         power_w=watts(draw / 1e6 if draw is not None else None),
         power_limit_w=_limit(hwmon),
-        temperature_c=core if core is not None else _milli(hwmon / "temp1_input"),
-        memory_temperature_c=degrees.get("mem"),
-        slowdown_c=_milli(hwmon / "temp1_crit"),
+        temperature_c=_milli(hwmon / f"{core}_input"),
+        memory_temperature_c=_milli(hwmon / f"{sensors['mem']}_input") if "mem" in sensors else None,
+        slowdown_c=_milli(hwmon / f"{core}_crit"),
         fan=share(pulse / most if pulse is not None and most > 0 else None),
         sm_mhz=_hertz(hwmon / "freq1_input"),
         memory_mhz=_hertz(hwmon / "freq2_input"),

@@ -58,14 +58,17 @@ class Disk:
     def _look(self) -> DiskReading:
         try:
             total, used, _ = self._usage(models_folder(self._environment))
-        except OSError as error:
-            return DiskReading(problem=f"disk: {error.strerror or type(error).__name__}")
+        except Exception as error:  # noqa: BLE001  (a failure is a reading)
+            return DiskReading(problem=f"disk: {getattr(error, 'strerror', None) or type(error).__name__}")
         return DiskReading(used, total)
 
 
 def models_folder(environment: Mapping[str, str]) -> Path:
     """The first that there is of the folders where Ollama and Hugging Face keep models, else the root."""
-    home = Path(environment.get("HOME") or Path.home())
+    try:
+        home = Path(environment.get("HOME") or Path.home())
+    except RuntimeError:  # a container's user that no list of users knows
+        home = Path("/")
     named = [environment.get("OLLAMA_MODELS"), environment.get("HF_HUB_CACHE"), environment.get("HF_HOME")]
     usual = [
         home / ".ollama/models",

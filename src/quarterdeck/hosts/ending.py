@@ -50,16 +50,17 @@ def end_worker(
 
 
 def _ended(process: Any, grace: float, psutil: Any) -> Ending:
-    first = _topmost(process)
-    family = [first, *first.children(recursive=True)]
-    first.terminate()  # psutil looks once more whether the pid is still the same process
-    _, alive = psutil.wait_procs(family, timeout=grace)
-    for each in alive:
-        with contextlib.suppress(
-            psutil.NoSuchProcess, psutil.AccessDenied
-        ):  # what it started may be another user's now
-            each.kill()
+    first = _topmost(process, psutil)
+    family = [first]
+    with contextlib.suppress(psutil.NoSuchProcess):  # it may go while we look; what it started doesn't, perhaps
+        family += first.children(recursive=True)
+        first.terminate()  # psutil looks once more whether the pid is still the same process
+    _, alive = psutil.wait_procs({process, *family}, timeout=grace)
+    denied = [each for each in alive if not _killed(each, psutil)]
     _, stuck = psutil.wait_procs(alive, timeout=_KILLED_S)
+    if stuck and all(each in denied for each in stuck):
+        numbers = ", ".join(str(each.pid) for each in stuck)
+        return Ending("denied", f"process {numbers} belongs to somebody else: not permitted")
     if stuck:
         numbers = ", ".join(str(each.pid) for each in stuck)
         return Ending("stuck", f"process {numbers} doesn't go, not even by SIGKILL: it hangs in the driver")
@@ -68,13 +69,25 @@ def _ended(process: Any, grace: float, psutil: Any) -> Ending:
     return Ending("killed" if alive else "ended", f"process {process.pid} has ended{others} {how}")
 
 
-def _topmost(process: Any) -> Any:
+def _killed(process: Any, psutil: Any) -> bool:
+    """Whether it may be: what a worker started can be another user's by now."""
+    try:
+        process.kill()
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.AccessDenied:
+        return False
+    return True
+
+
+def _topmost(process: Any, psutil: Any) -> Any:
     """The worker that started this worker (vLLM's EngineCore starts those of tensor parallelism), else the process itself."""
     engine = commandlines.read(process.cmdline()).engine
-    above = process.parent()
-    while above is not None and above.pid > 1:
-        told = commandlines.read(above.cmdline())
-        if not told.worker or told.engine != engine:
-            break
-        process, above = above, above.parent()
+    with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):  # of who stands above: then that is none of it
+        above = process.parent()
+        while above is not None and above.pid > 1:
+            told = commandlines.read(above.cmdline())
+            if not told.worker or told.engine != engine:
+                break
+            process, above = above, above.parent()
     return process

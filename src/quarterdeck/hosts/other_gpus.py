@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from quarterdeck.hosts import apple
@@ -73,11 +73,7 @@ class OtherGpus:
         await asyncio.wait({self._amd}, timeout=timeout)
         if not self._amd.done():
             last = self._last
-            return (
-                None
-                if last is None
-                else OtherTable(last.source, last.gpus, "the amdgpu driver does not answer", last.driver)
-            )
+            return last and replace(last, reason="the amdgpu driver does not answer")
         done, self._amd = self._amd, None
         self._last = done.result()
         return self._last
@@ -91,9 +87,9 @@ class OtherGpus:
         values = apple.sysctl_values(settings[1])
         pressure = apple.memory_pressure(values)
         if found is None:
-            if listing[0] is None and not self._last:
-                return None
-            return OtherTable("apple", (), "ioreg tells of no GPU", memory_pressure=pressure)
+            if listing[0] is not None:
+                return OtherTable("apple", (), "ioreg tells of no GPU", memory_pressure=pressure)
+            return self._last and replace(self._last, reason="ioreg does not answer", memory_pressure=pressure)
         installed = shutil.which(apple.MACMON[0]) is not None
         now = self._monotonic()
         if installed and now >= self._power_due and (self._power is None or self._power.done()):

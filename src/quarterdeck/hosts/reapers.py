@@ -15,11 +15,17 @@ _FIRST = frozenset(
 """What is process 1 of a machine or a container as well, and starts no worker of a model server itself. Any other may."""
 
 
+_KEEPER = "quarterdeck.hosts.drivers.keeper"
+"""Started the server, and keeps what that leaves behind."""
+
+
 def takes_orphans(argv: Sequence[str], name: str, *, first: bool, machines: bool = False) -> bool:
     """Whether a process that isn't a worker's server has taken it in.
 
     ``first``: it is process 1 of a machine or a container; ``machines``: of a machine for sure.
     """
+    if _KEEPER in argv:
+        return True
     if read(argv).engine is not None or is_python(argv):
         return False  # the model server itself, or a program with one inside
     if machines:

@@ -11,6 +11,8 @@ from quarterdeck.hosts.other_gpus import OtherGpus, OtherTable
 
 NO_NVIDIA = "no NVIDIA driver on this machine"
 """What NVML's reading says of a machine that has other GPUs: nothing to worry about there."""
+_NOT_LOADED = "NVIDIA driver not loaded"
+"""Its library alone is there, as in many containers; that stays worth a word."""
 
 
 class ThisMachine:
@@ -31,7 +33,7 @@ class ThisMachine:
         """Read it once, within ``spec.timeout`` seconds. Never raises, cancellation excepted."""
         began = self._monotonic()
         reading = await self._local.read()
-        if reading.gpus or NO_NVIDIA not in reading.reason:
+        if reading.gpus or not any(words in reading.reason for words in (NO_NVIDIA, _NOT_LOADED)):
             return reading
         left = self.spec.timeout - (self._monotonic() - began)
         try:

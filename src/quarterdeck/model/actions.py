@@ -71,7 +71,7 @@ _KEEP_ALIVE = Argument(
 _CONTEXT = Argument("context", int, "Context length in tokens.", example="32768")
 
 ACTIONS = (
-    Action("pull", On.ENDPOINT, "Pull a model", "Download a model to the endpoint.", Danger.HARMLESS, (_OLLAMA, _STUDIO, _LLAMA), (Argument("model", str, "Its name and tag.", required=True, example="qwen3:8b"),), ("P", "upper_p"), "P", past="pulled"),
+    Action("pull", On.ENDPOINT, "Pull", "Download a model to the endpoint.", Danger.HARMLESS, (_OLLAMA, _STUDIO, _LLAMA), (Argument("model", str, "Its name and tag.", required=True, example="qwen3:8b"),), ("P", "upper_p"), "P", past="pulled"),
     Action("load", On.MODEL, "Load", "Bring the model into memory.", Danger.DISTURBS, (_OLLAMA, _STUDIO, _LLAMA, _SWAP), (_KEEP_ALIVE, _CONTEXT), ("L", "upper_l"), "L", past="loaded"),
     Action("unload", On.MODEL, "Unload", "Take the model out of memory.", Danger.DISTURBS, (_OLLAMA, _STUDIO, _LLAMA, _SWAP), keys=("U", "upper_u"), shown="U", past="unloaded"),
     Action("unload_all", On.ENDPOINT, "Unload all", "Take every model of the endpoint out of memory.", Danger.DISTURBS, (_OLLAMA, _STUDIO, _LLAMA, _SWAP), typed=("unload-all",), past="unloaded"),

@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # what isn't needed to paint the first frame isn't imported b
     from quarterdeck.model.events import Event
     from quarterdeck.model.history import History
     from quarterdeck.model.host import HostView
+    from quarterdeck.model.job import Job
     from quarterdeck.model.latency import Latencies
     from quarterdeck.model.models import ModelReading
     from quarterdeck.model.reading import AccessLog, Deployment, EngineReading, LoraAdapter, Spend
@@ -147,6 +148,8 @@ class EndpointView:
     own: OwnRequests | None = None
     notes: tuple[str, ...] = ()
     identity: tuple[tuple[str, str], ...] = ()
+    cannot: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    """Actions (`quarterdeck.model.actions`) that this server can't do, and why, in words; what isn't in it can be, or nobody knows."""
     engines: tuple[EngineReading, ...] = ()
     """The raw readings, for those who want to see them …"""
     origins: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
@@ -177,6 +180,8 @@ class FleetSnapshot:
     """Unix seconds of the same moment."""
     endpoints: tuple[EndpointView, ...] = ()
     hosts: tuple[HostView, ...] = ()
+    jobs: tuple[Job, ...] = ()
+    """Of this user, whoever asked for them and wherever; those that go on first, then the newest."""
 
     def unix(self, at: float) -> float:
         """Monotonic ``at`` as Unix seconds, by this snapshot's pair of clocks (so a wall clock that jumps moves nothing)."""

@@ -92,11 +92,11 @@ def _concluded(memory: Memory, reading: Reading, limits: Limits) -> Conclusion:
     """The conclusion from a reading; its since-when counts should the state be new."""
     match reading.outcome:
         case Outcome.LOADING:
-            return Conclusion(State.LOADING, reading.reason, reading.at)
+            return Conclusion(State.LOADING, reading.reason, reading.at, _told_so(memory))
         case Outcome.AUTH:
-            return Conclusion(State.AUTH, reading.reason, reading.at)
+            return Conclusion(State.AUTH, reading.reason, reading.at, _told_so(memory))
         case Outcome.BUSY:
-            return Conclusion(State.BUSY, reading.reason, reading.at)
+            return Conclusion(State.BUSY, reading.reason, reading.at, _told_so(memory))
         case Outcome.ANSWERED if reading.facts is not None:
             return _of_facts(memory, reading.at, reading.facts, limits)
     polls = memory.failures
@@ -104,9 +104,17 @@ def _concluded(memory: Memory, reading: Reading, limits: Limits) -> Conclusion:
     return Conclusion(State.DOWN, reading.reason, reading.at, evidence)
 
 
+def _told_so(memory: Memory) -> tuple[str, ...]:
+    """How often in a row the server answered with a refusal and no numbers."""
+    polls = memory.failures
+    return (f"{polls} poll{'s' if polls != 1 else ''} in a row answered so",) if polls else ()
+
+
 def _of_facts(memory: Memory, at: float, facts: Facts, limits: Limits) -> Conclusion:
     if facts.sleeping:
-        return Conclusion(State.SLEEPING, "the server put its model to sleep", at)
+        origin = facts.origins.get("sleeping", "")
+        evidence = (f"{origin} says so",) if origin else ()
+        return Conclusion(State.SLEEPING, "its model is asleep", at, evidence)
     stalled = _stalled(memory, at, facts, limits)
     if stalled is not None:
         return stalled

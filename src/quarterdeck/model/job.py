@@ -88,5 +88,7 @@ class Job:
     """The endpoint's URL where no file names it (--url, found, demo); such have no keys."""
     engine: str | None = None
     """The endpoint's engine as it was known when this was asked for."""
+    expected_bytes: int | None = None
+    """Of a download, where somebody knew."""
     worker: int | None = None
     """Process id of its worker."""

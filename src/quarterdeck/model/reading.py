@@ -169,6 +169,8 @@ class Facts:
     """Fields whose value is a bound or an estimate ("running" counted from connections); shown with "~"."""
     identity: tuple[tuple[str, str], ...] = ()
     """What else the server tells of itself, for the detail screen: ("KV cache dtype", "fp8"), ("block size", "16") …"""
+    cannot: Mapping[str, str] = field(default_factory=lambda: NOWHERE)
+    """Actions (`quarterdeck.model.actions`) that this server can't do, and why, in words; what isn't in it can be, or nobody knows."""
     adapters: tuple[LoraAdapter, ...] = ()
     """LoRA adapters with requests now."""
     max_adapters: int | None = None

@@ -77,6 +77,7 @@ def _told(snapshot: FleetSnapshot, view: EndpointView) -> dict[str, Any]:
         "identity": dict(view.identity),
         "origins": dict(view.origins),
         "estimates": sorted(view.estimates),
+        "cannot": dict(view.cannot),
         "events": [_event(snapshot, event) for event in view.events],
         "protected": view.protected,
         "interval_s": rounded(view.interval, 3),

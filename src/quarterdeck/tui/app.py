@@ -20,13 +20,11 @@ from quarterdeck.engine.clock import SYSTEM_CLOCK, Clock
 from quarterdeck.errors import QuarterdeckError
 from quarterdeck.model.fleet import EMPTY_FLEET, EndpointView, FleetSnapshot
 from quarterdeck.model.host import HostView
-from quarterdeck.tui import themes
-from quarterdeck.tui.commands import next_interval
 from quarterdeck.tui.contract import EngineLike, Frame, MakeEngine, Notice, Prepare, TakesText, same_fleet
+from quarterdeck.tui.everywhere import Everywhere
 from quarterdeck.tui.screens.base import ConsoleScreen
 from quarterdeck.tui.screens.fleet import FleetScreen
 from quarterdeck.tui.signals import terminal_is_gone
-from quarterdeck.tui.terminal_app import TerminalApp
 
 STOP_WITHIN_S = 1.0
 NOTICE_S = 5.0
@@ -34,7 +32,7 @@ SHORTEST_PAINT_S = 0.5
 NOTHING_WATCHED = ("Nothing is watched yet.", "", "quarterdeck --url http://HOST:PORT watches a server.")
 
 
-class ConsoleApp(TerminalApp):
+class ConsoleApp(Everywhere):
     """The console of a fleet."""
 
     TITLE = "Quarterdeck"
@@ -70,6 +68,7 @@ class ConsoleApp(TerminalApp):
         self._clock = clock
         self._on_started = on_started
         self._problems = (*problems, *self.theme_problems)
+        self.locked = False
         self.timing: set[str] = set()
         """Endpoints to which a request is being timed."""
         self._notice = ("", 0.0)
@@ -167,109 +166,6 @@ class ConsoleApp(TerminalApp):
             and screen.takes_text(event.character)
         ):
             event.prevent_default()
-
-    # ---- what can be asked for everywhere
-
-    @property
-    def paused(self) -> bool:
-        """Whether polling is stopped."""
-        return self.engine is not None and self.engine.paused
-
-    @property
-    def interval(self) -> float:
-        """Seconds between two polls."""
-        return self.engine.interval if self.engine is not None else self.config.console.poll
-
-    def do_quit(self) -> None:
-        """End."""
-        self.exit()
-
-    def action_end(self) -> None:
-        """End, whatever has the keys."""
-        self.do_quit()
-
-    def do_pause(self) -> None:
-        """Stop polling, or go on."""
-        if engine := self._running_engine():
-            engine.pause(not engine.paused)
-            self.redraw()
-
-    def do_refresh(self) -> None:
-        """Ask everybody now."""
-        if engine := self._running_engine():
-            engine.refresh()
-            self.say("asking all endpoints now")
-
-    def refresh_endpoint(self, name: str) -> None:
-        """Ask one now."""
-        if engine := self._running_engine():
-            engine.refresh(name)
-            self.say(f"asking {name} now")
-
-    def do_slower(self) -> None:
-        """A longer interval."""
-        self._change_interval(1, "60 s is the longest interval")
-
-    def do_faster(self) -> None:
-        """A shorter interval."""
-        self._change_interval(-1, "0.5 s is the shortest interval")
-
-    def _change_interval(self, step: int, at_the_end: str) -> None:
-        engine = self._running_engine()
-        if engine is None:
-            return
-        interval = next_interval(engine.interval, step)
-        if interval is None:
-            self.say(at_the_end)
-        else:
-            engine.set_interval(interval)
-            self.redraw()
-
-    def _running_engine(self) -> EngineLike | None:
-        if self.engine is None:
-            self.say("still starting; try again in a moment")
-        return self.engine
-
-    def do_theme(self) -> None:
-        """The other theme."""
-        wanted = themes.LIGHT_THEME if self.current_theme.dark else themes.DEFAULT_THEME
-        problem = self.choose_theme(wanted)
-        self.say(problem[0] if problem else f"theme {self.theme}")
-
-    def do_help(self) -> None:
-        """Keys, states, columns."""
-        from quarterdeck.tui.screens.help import HelpScreen
-
-        screen = self.screen
-        self.push_screen(HelpScreen(screen.where if isinstance(screen, ConsoleScreen) else "fleet"))
-
-    def do_view_fleet(self) -> None:
-        """The top view."""
-        while len(self.screen_stack) > 1:
-            self.pop_screen()
-
-    def do_view_gpus(self) -> None:
-        """The GPU view."""
-        from quarterdeck.tui.screens.gpus import GpusScreen
-
-        if not isinstance(self.screen, GpusScreen):
-            self.do_view_fleet()
-            self.push_screen(GpusScreen())
-
-    def open_endpoint(self, name: str) -> None:
-        """The page of an endpoint."""
-        from quarterdeck.tui.screens.endpoint import EndpointScreen
-
-        self.do_view_fleet()
-        self.push_screen(EndpointScreen(name))
-
-    def do_palette(self) -> None:
-        """Commands and endpoints by name."""
-        from quarterdeck.tui.screens.palette import PaletteScreen, palette_entries
-
-        screen = self.screen
-        if isinstance(screen, ConsoleScreen):
-            self.push_screen(PaletteScreen(palette_entries(screen)))
 
 
 def configured(config: FleetConfig, clock: Clock) -> FleetSnapshot:

@@ -43,9 +43,11 @@ def header(layout: Layout, order: Order) -> Line:
     return Line(tuple(runs), "head")
 
 
-def row_line(row: Row, layout: Layout, moment: Moment, *, selected: bool = False, opened: bool = False) -> Line:
+def row_line(
+    row: Row, layout: Layout, moment: Moment, *, selected: bool = False, opened: bool = False, marked: bool = False
+) -> Line:
     """One row of the table."""
-    runs = [_marker(row, selected=selected, opened=opened)]
+    runs = [_marker(row, selected=selected, opened=opened, marked=marked)]
     runs += _part_runs(row, layout, moment) if row.part is not None else _endpoint_runs(row.view, layout, moment)
     return Line(cut(runs, layout.width), "selected" if selected else "")
 
@@ -67,11 +69,11 @@ def reason_text(view: EndpointView) -> str:
     return printable(view.reason, 200)
 
 
-def _marker(row: Row, *, selected: bool, opened: bool) -> Run:
-    bar = "▌" if selected else " "
+def _marker(row: Row, *, selected: bool, opened: bool, marked: bool) -> Run:
+    bar = "✓" if marked else "▌" if selected else " "
     if row.part is not None or not has_parts(row.view):
         return Run(bar + "  ", ACCENT)
-    return Run(bar + ("▾ " if opened else "▸ "), ACCENT if selected else FAINT)
+    return Run(bar + ("▾ " if opened else "▸ "), ACCENT if selected or marked else FAINT)
 
 
 def _endpoint_runs(view: EndpointView, layout: Layout, moment: Moment) -> list[Run]:

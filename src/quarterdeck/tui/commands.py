@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from textual.binding import Binding, BindingType
 
-EVERYWHERE = ("fleet", "endpoint", "gpus", "gpu", "help")
-PAGES = ("endpoint", "help")
+EVERYWHERE = ("fleet", "endpoint", "gpus", "gpu", "model", "jobs", "log", "audit", "help")
+ROWS = ("fleet", "endpoint", "model")
+"""Where something is selected that can be acted on."""
 
 
 class Command(NamedTuple):
@@ -27,7 +28,7 @@ class Command(NamedTuple):
 
 
 COMMANDS = (
-    Command("open", ("enter",), "Enter", "Open", "Open the selected endpoint or GPU: everything known of it.", ("fleet", "gpus")),
+    Command("open", ("enter",), "Enter", "Open", "Open the selected endpoint, model or GPU: everything known of it. Of a job, what it did.", ("fleet", "gpus", "jobs", "log")),
     Command("back", ("escape",), "Esc", "Back", "Go back; where a filter is set, clear it.", EVERYWHERE, listed=False),
     Command("up", ("up", "k"), "↑ k", "Up", "Select the row above, or scroll up.", EVERYWHERE, listed=False),
     Command("down", ("down", "j"), "↓ j", "Down", "Select the row below, or scroll down.", EVERYWHERE, listed=False),
@@ -48,16 +49,28 @@ COMMANDS = (
     Command("copy", ("y",), "y", "Copy raw values", "Copy the raw values and where they came from.", ("endpoint",)),
     Command("time_request", ("t",), "t", "Time a request", "Send one small request (16 tokens) to a model in memory, and time it. Asks first where it is external, a gateway or protected.", ("endpoint",)),
     Command("toggle", ("x",), "x", "Unfold or fold", "Show or hide the models and replicas of the endpoint.", ("fleet",)),
-    Command("filter", ("slash",), "/", "Filter", "Keep what contains a word (name, engine, model, host, state, process); !word drops it.", ("fleet", "gpus")),
+    Command("filter", ("slash",), "/", "Filter", "Keep what contains a word (name, engine, model, host, state, process); !word drops it.", ("fleet", "gpus", "log")),
+    Command("follow", ("f",), "f", "Follow", "Keep the newest line in view, or stand still.", ("log",)),
+    Command("next_hit", ("n",), "n", "Next", "Go to the next line that has what is searched for.", ("log",), listed=False),
+    Command("earlier_hit", ("N", "upper_n"), "N", "Previous", "Go to the line before that has it.", ("log",), listed=False),
     Command("sort", ("s",), "s", "Sort", "Sort by severity, name, tok/s or queue, in turn; GPUs by machine, trouble, load, memory or heat.", ("fleet", "gpus")),
     Command("view_fleet", ("1",), "1", "Fleet", "Show the endpoints.", EVERYWHERE),
     Command("view_gpus", ("2",), "2", "GPUs", "Show every GPU, how it is, and who holds its memory.", EVERYWHERE),
-    Command("refresh", ("r",), "r", "Refresh", "Ask everybody now (on an endpoint's screen: that one).", ("fleet", "endpoint", "gpus", "gpu")),
+    Command("view_jobs", ("6",), "6", "Jobs", "Show the jobs: downloads, loads, starts, and how far they are.", EVERYWHERE),
+    Command("act", ("a",), "a", "Act …", "What can be done to the selected endpoint or model, or to all that are marked; what can't is greyed, with the reason.", ROWS),
+    Command("mark", ("space",), "Space", "Mark", "Mark the row, or take the mark away; a and the keys of actions then mean all that is marked. Esc takes all marks away.", ("fleet",), listed=False),
+    Command("log", ("l",), "l", "Log", "Follow the log of the server, where a [[deployment]] of fleet.toml starts it; of a job, what it did.", (*ROWS, "jobs")),
+    Command("read_only", (), "", "Read-only: on or off", "Nothing can be changed from this console until it is switched off again.", EVERYWHERE),
+    Command("audit", (), "", "Audit log", "Who did what, when, and how it went.", EVERYWHERE),
+    Command("newer", ("u",), "u", "Newer upstream?", "Ask the model's registry whether it has a newer one under the same tag.", ("model",)),
+    Command("cancel_job", ("x", "delete"), "x", "Cancel the job", "Stop the selected job; what it has done so far stays where the server keeps it.", ("jobs",)),
+    Command("resume_job", ("R", "upper_r"), "R", "Resume the job", "Begin a job again that failed, was cancelled or whose worker is gone; a download goes on from where it was.", ("jobs",)),
+    Command("refresh", ("r",), "r", "Refresh", "Ask everybody now (on an endpoint's screen: that one).", ("fleet", "endpoint", "gpus", "gpu", "model", "audit")),
     Command("pause", ("p",), "p", "Pause", "Stop polling, or go on. The last numbers stay and grow old.", ("fleet", "endpoint", "gpus", "gpu")),
     Command("slower", ("plus",), "+", "Longer interval", "Poll less often.", ("fleet", "endpoint", "gpus", "gpu")),
     Command("faster", ("minus",), "-", "Shorter interval", "Poll more often.", ("fleet", "endpoint", "gpus", "gpu")),
     Command("palette", ("ctrl+p", "colon"), ": ^P", "Commands", "Find a command or an endpoint by name.", EVERYWHERE, listed=False),
-    Command("help", ("question_mark",), "?", "Help", "Keys, states and columns.", ("fleet", "endpoint", "gpus", "gpu")),
+    Command("help", ("question_mark",), "?", "Help", "Keys, states and columns.", tuple(place for place in EVERYWHERE if place != "help")),
     Command("theme", (), "", "Theme: dark or light", "Switch between the dark and the light theme.", EVERYWHERE),
     Command("repaint", ("ctrl+l",), "^L", "Draw the screen again", "For when something else wrote on the terminal.", EVERYWHERE),
     Command("suspend", ("ctrl+z",), "^Z", "Suspend", "Back to the shell; fg returns. Polling rests meanwhile.", EVERYWHERE, listed=False),

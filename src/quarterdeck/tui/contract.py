@@ -17,6 +17,11 @@ class EngineLike(Protocol):
     """A running engine, as far as the console uses it."""
 
     @property
+    def fleet(self) -> FleetConfig:
+        """What is watched: the fleet file, and what was added since."""
+        ...
+
+    @property
     def paused(self) -> bool:
         """Whether polling is stopped for now."""
         ...
@@ -86,7 +91,7 @@ class Frame(NamedTuple):
 
 def same_fleet(one: FleetSnapshot, other: FleetSnapshot) -> bool:
     """Whether nothing but the clock differs between two snapshots."""
-    return one.endpoints is other.endpoints and one.hosts is other.hosts
+    return one.endpoints is other.endpoints and one.hosts is other.hosts and one.jobs is other.jobs
 
 
 @runtime_checkable

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from quarterdeck.model.actions import ACTIONS, Action, Danger
 from quarterdeck.tui.columns import COLUMNS
-from quarterdeck.tui.commands import COMMANDS, Command
+from quarterdeck.tui.commands import COMMANDS, ROWS, Command
 from quarterdeck.tui.lines import EMPTY_LINE, FAINT, MUTED, PLAIN, STRONG, TITLE, Line, Run, cut, fit, wrap
 from quarterdeck.tui.states import LOOKS, WAITING
 
@@ -13,16 +14,22 @@ _SCREENS = {
     "endpoint": "on an endpoint's page",
     "gpus": "among the GPUs",
     "gpu": "on a GPU's page",
+    "model": "on a model's page",
+    "jobs": "among the jobs",
+    "log": "in a log",
+    "audit": "in the audit log",
 }
 
 
 def help_lines(width: int, where: str = "fleet") -> list[Line]:
     """Keys, those of the screen ``where`` first; states and columns."""
     lines = [Line((Run("  Help  ", STRONG), Run("Esc goes back", MUTED)), "head")]
-    for title, commands in _keys(where):
+    for place, (title, commands) in enumerate(_keys(where)):
         lines += _titled(title)
         for command in commands:
             lines += _entry((Run(fit(command.shown, _LABEL), STRONG),), command.help, width)
+        if place == 0 and where in ROWS:
+            lines += _actions(width)
     lines += _titled("States, the worst first")
     for seen in (*LOOKS.values(), WAITING):
         word = seen.word if seen is not WAITING else ""
@@ -34,6 +41,21 @@ def help_lines(width: int, where: str = "fleet") -> list[Line]:
     lines += _entry((Run(fit("–", _LABEL), STRONG),), "Not known. It never means zero.", width)
     lines += [EMPTY_LINE, Line((Run("  All commands: ", FAINT), Run(": or ctrl+p", MUTED)))]
     return [Line(cut(line.runs, width), line.ground) for line in lines]
+
+
+def _actions(width: int) -> list[Line]:
+    lines = _titled("What can be done to the selected endpoint or model, or to all that are marked")
+    for action in ACTIONS:
+        text = f"{action.label}. {action.help}{_told(action)}"
+        lines += _entry((Run(fit(action.shown or "a", _LABEL), STRONG),), text, width)
+    return lines
+
+
+def _told(action: Action) -> str:
+    """When it asks first."""
+    if action.danger is Danger.DESTROYS:
+        return " Always asks first."
+    return " Asks first where it would disturb something." if action.danger is Danger.DISTURBS else ""
 
 
 def _keys(where: str) -> list[tuple[str, list[Command]]]:

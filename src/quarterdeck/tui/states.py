@@ -66,7 +66,12 @@ LOOKS: dict[State, Look] = {
         "Requests wait, the KV cache is nearly full, or it turns requests away (429).",
         "It works at its limit; send requests elsewhere or add a replica.",
     ),
-    State.SLEEPING: Look("◌", "SLEEPING", "state-sleeping", "Put to sleep on purpose; it wakes on demand."),
+    State.SLEEPING: Look(
+        "◌",
+        "SLEEPING",
+        "state-sleeping",
+        "Put to sleep on purpose: llama.cpp wakes at a request, vLLM when it is told to.",
+    ),
     State.OK: Look("●", "OK", "state-ok", "It answers and has room."),
 }
 """In order of severity, the worst first."""

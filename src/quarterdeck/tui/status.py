@@ -29,6 +29,9 @@ class Status(NamedTuple):
     """Endpoints that the filter keeps."""
     about: str = ""
     """What is wrong with the selected endpoint, where the table has no room to say it."""
+    marked: int = 0
+    """Rows that are marked."""
+    read_only: bool = False
     notice: str = ""
     """News for the next few seconds; takes the place of all that can wait."""
     hints: Sequence[tuple[str, str]] = ()
@@ -44,7 +47,7 @@ def status_line(status: Status, width: int) -> Line:
     pace = [] if status.notice and not status.paused else _pace(status)
     if about and not status.paused and width_of([*runs, *pace, *about]) + 4 > room:
         pace = []
-    for part in (pace, [] if status.notice else _filter(status)):
+    for part in (_working(status), _held(status), pace, [] if status.notice else _filter(status)):
         if part and width_of(runs) + width_of(part) + 2 <= width:
             runs += [Run("  "), *part]
     if about and room - width_of(runs) > 20:
@@ -86,6 +89,24 @@ def _pace(status: Status) -> list[Run]:
     if not status.started:
         return [Run("starting …", MUTED)]
     return [Run(f"every {seconds(status.interval)}", MUTED)]
+
+
+def _working(status: Status) -> list[Run]:
+    """The jobs that go on, and how far the first of them is."""
+    going = [job for job in status.fleet.jobs if not job.state.ended]
+    if not going:
+        return []
+    done = going[0].progress.fraction
+    share = "" if done is None else f" {done:.0%}"
+    return [Run(f"{len(going)} job{'s' if len(going) > 1 else ''}{share}", ACCENT)]
+
+
+def _held(status: Status) -> list[Run]:
+    """What changes the meaning of keys: marks, and that nothing may be changed."""
+    runs = [Run(f"{status.marked} marked", ACCENT)] if status.marked else []
+    if status.read_only:
+        runs += [Run("  " if runs else ""), Run("read-only", WARN)]
+    return runs
 
 
 def _filter(status: Status) -> list[Run]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -139,14 +140,16 @@ class Fetch:
             raise
 
     @asynccontextmanager
-    async def streaming(self, path: str, payload: object, *, most: int = MOST_BYTES) -> AsyncIterator[httpx.Response]:
-        """POST ``payload`` as JSON and read the 2xx answer as it comes (`aiter_lines`, httpx-sse), at most ``most`` bytes of it.
+    async def streaming(
+        self, path: str, payload: object, *, most: int = MOST_BYTES, method: str = "POST"
+    ) -> AsyncIterator[httpx.Response]:
+        """Send ``payload`` as JSON and read the 2xx answer as it comes (`aiter_lines`, httpx-sse), at most ``most`` bytes of it.
 
         Raises Failure for everything else, also while the body is read. It is sent once; the deadline is the caller's.
         """
         try:
             await self.ready()
-            request = await self._request(path, json_body.dumped(payload))
+            request = await self._request(path, json_body.dumped(payload), method)
             response = await self._opened().send(request, stream=True)
             try:
                 if not response.is_success:
@@ -170,36 +173,48 @@ class Fetch:
             raise await self._explained(error) from None
 
     def _opened(self) -> httpx.AsyncClient:
-        if self.target.tunnel and self._socket is None:
-            raise Failure(Outcome.FAILED, "reached through a tunnel only, and that isn't open")
         if self._client is None:
             self._client = self._open()
         return self._client
 
-    async def _request(self, path: str, content: bytes | None = None) -> httpx.Request:
-        """A GET, or a POST of ``content``, which is JSON."""
+    async def headers(self) -> dict[str, str]:
+        """The endpoint's own headers, its key among them. Raises Failure(AUTH) where that can't be had."""
         headers = dict(self.target.headers)
         if self._key is not None:
             name, value = await self._key.header()
             headers[name] = value
-        if content is not None:
+        return headers
+
+    def client_options(self) -> dict[str, Any]:
+        """What makes an httpx client of another library connect as ours does: its TLS, proxy or tunnel, nothing of the environment.
+
+        Deadlines are the caller's where there is no proxy.
+        """
+        target = self.target
+        if target.tunnel and self._socket is None:
+            raise Failure(Outcome.FAILED, "reached through a tunnel only, and that isn't open")
+        if target.proxy is not None and not target.tunnel:
+            return {"verify": context_for(target.tls), "proxy": target.proxy, "trust_env": False}
+        context = context_for(target.tls) if target.url.startswith("https:") else plain_context()
+        return {"transport": StreamTransport(context, self._socket), "trust_env": False}
+
+    async def _request(self, path: str, content: bytes | None = None, method: str = "POST") -> httpx.Request:
+        """A GET, or ``content``, which is JSON, sent by ``method``."""
+        headers = await self.headers()
+        if content is None:
+            method = "GET"
+        else:
             headers["Content-Type"] = "application/json"
-        method = "GET" if content is None else "POST"
-        request = self._opened().build_request(method, self.target.url + path, headers=headers, content=content)
+        request = self._opened().build_request(
+            method, self.target.url + path, headers=headers, content=content, timeout=None
+        )  # the deadline is an `asyncio.timeout`
         if content is None and len(self._requests) < 64:
             self._requests[path] = request
         return request
 
     def _open(self) -> httpx.AsyncClient:
-        target = self.target
         headers = {"User-Agent": f"quarterdeck/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"}
-        if target.proxy is not None and not target.tunnel:
-            context = context_for(target.tls)
-            return httpx.AsyncClient(
-                verify=context, proxy=target.proxy, trust_env=False, headers=headers, timeout=target.timeout
-            )
-        context = context_for(target.tls) if target.url.startswith("https:") else plain_context()
-        return httpx.AsyncClient(transport=StreamTransport(context, self._socket), trust_env=False, headers=headers)
+        return httpx.AsyncClient(**self.client_options(), headers=headers, timeout=self.target.timeout)
 
     async def _exchange(self, request: httpx.Request, most: int) -> Answer:
         if self._client is None:

@@ -38,6 +38,10 @@ class Actor(Protocol):
         """What the server tells of a model: parameters, template, capabilities, licence, sizes. Raises Failure."""
         ...
 
+    async def newer(self, model: str) -> str:
+        """Whether the registry has another one under the same tag, in words ("newer upstream", "up to date"). Raises Failure."""
+        ...
+
     async def close(self) -> None:
         """Let go of the connections."""
         ...

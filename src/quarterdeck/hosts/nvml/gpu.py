@@ -21,7 +21,7 @@ from quarterdeck.hosts.nvml.values import (
     watts,
 )
 from quarterdeck.hosts.nvml.words import NOT_SUPPORTED
-from quarterdeck.hosts.throttling import throttle_words
+from quarterdeck.hosts.throttling import SETTINGS, throttle_words
 from quarterdeck.model.gpu import GpuProcess, GpuView, Xid
 from quarterdeck.wire.body import whole
 
@@ -29,8 +29,6 @@ _SM, _MEMORY = 1, 2
 """NVML's clocks."""
 _CORE = 0
 _MEMORY_TEMPERATURE = (82,)
-_SETTINGS = 0x1 | 0x2 | 0x100
-"""Idle, application and display clocks: what holds the clocks back then is no trouble."""
 _SHARED = Problem("memory used", "the GPU shares the machine's; this is what its processes hold")
 _SHARED_UNKNOWN = Problem("memory used", "the GPU shares the machine's, and its processes don't tell what they hold")
 
@@ -53,7 +51,6 @@ class GpuReader:
         self._processes: tuple[GpuProcess, ...] = ()
         self._identity_problems: tuple[Problem, ...] = ()
         self._rarely = _identity(nvml, handle)
-        self._often = _often(nvml, handle)
         self._memory = Getter(
             "memory",
             memory,
@@ -62,7 +59,7 @@ class GpuReader:
             call(nvml, "nvmlDeviceGetMemoryInfo", handle),
         )
         self._compute = _processes(nvml, handle, "processes", "Compute")
-        self._often = (
+        self._often: tuple[Getter[Any], ...] = (
             Getter("utilization", busy, call(nvml, "nvmlDeviceGetUtilizationRates", handle)),
             self._memory,
             self._compute,
@@ -96,10 +93,10 @@ class GpuReader:
             compute = self._of_instances(questions)
         processes = None if compute is None else self._merged(compute, graphics or {})
         used, total, reserved = held or (None, None, None)
-        unified = held is None and self._memory.code == NOT_SUPPORTED
+        mig = self.slow.mig.read(questions)
+        unified = held is None and self._memory.code == NOT_SUPPORTED and not mig
         if unified:
             used = self._shared(questions, processes)
-        mig = self.slow.mig.read(questions)
         self.failing = questions.unknown_failure and not questions.answered
         lacking = (*self._identity_problems, *questions.problems, *self.slow.problems, *problems)
         return GpuView(
@@ -195,7 +192,6 @@ def _processes(nvml: Any, handle: Any, what: str, kind: str) -> Getter[dict[int,
 
 
 def _throttle(mask: object) -> tuple[str, ...] | None:
-    if type(mask) is int and not mask & ~_SETTINGS:
+    if type(mask) is int and not mask & ~SETTINGS:  # as nearly always
         return ()
-    found = whole(mask)
-    return throttle_words(found & ~_SETTINGS) if found is not None else None
+    return throttle_words(whole(mask))

@@ -9,11 +9,26 @@ from typing import Any
 from quarterdeck.hosts.nvml.ask import Getter, Problem, Questions, call
 from quarterdeck.hosts.nvml.links import NvLinks, Pcie
 from quarterdeck.hosts.nvml.mig import Mig
-from quarterdeck.hosts.nvml.values import all_of, celsius, coder, count, fan, performance_state, watts
+from quarterdeck.hosts.nvml.values import (
+    all_of,
+    celsius,
+    coder,
+    count,
+    fan,
+    field_value,
+    member,
+    performance_state,
+    watts,
+)
+from quarterdeck.hosts.nvml.words import NOT_SUPPORTED
+from quarterdeck.hosts.throttling import BY_MARGIN
 from quarterdeck.model.gpu import Ecc
 
 SLOW_EVERY_S = 15.0
 _SLOWDOWN = 1
+_CORE = 0
+_SLOWDOWN_MARGIN = (194,)
+_MARGIN = Problem("slowdown temperature", BY_MARGIN)
 _CORRECTED, _UNCORRECTED = 0, 1
 _SINCE_LOADED = 0
 _PARTS = (2, 7)
@@ -33,6 +48,7 @@ class SlowPart:
         self._at = -math.inf
         self._shape: dict[str, int | None] = {}
         self._single = _single_values(nvml, handle)
+        self._margin = Getter("slowdown margin", celsius, lambda: _by_margin(nvml, handle))
         self._nvlinks = NvLinks(nvml, handle)
         self._corrected = _errors(nvml, handle, "corrected errors", _CORRECTED)
         self._uncorrected = _errors(nvml, handle, "uncorrected errors", _UNCORRECTED)
@@ -52,12 +68,23 @@ class SlowPart:
         self._at = now
         questions = Questions(now)
         self.values = dict(zip(self._single, questions.ask_all(self._single.values()), strict=True))
+        self._ask_margin(questions)
         self._shape = self.pcie.read(questions)
         self.values["pcie"] = self.pcie.link(self._shape)
         self.values["nvlinks"] = self._nvlinks.read(questions)
         self.values["ecc"] = self._ecc(questions)
         self.mig.find(questions)
         self._problems = tuple(questions.problems)
+
+    def _ask_margin(self, questions: Questions) -> None:
+        """Where the core slows down, on GPUs that don't tell it plainly."""
+        plain = self._single["slowdown_c"]
+        if self.values["slowdown_c"] is not None or plain.code != NOT_SUPPORTED:
+            return
+        found = self.values["slowdown_c"] = questions.ask(self._margin)
+        questions.problems.remove(self._margin.problem if found is None else plain.problem)
+        if found is not None:
+            questions.problems.append(_MARGIN)
 
     def measure(self, now: float, go_on: Callable[[], bool]) -> None:
         """What runs over PCIe; blocks 20 ms for each direction. Raises Gone."""
@@ -82,7 +109,9 @@ def _single_values(nvml: Any, handle: Any) -> dict[str, Getter[Any]]:
             call(nvml, "nvmlDeviceGetPowerManagementLimit", handle),
         ),
         "slowdown_c": Getter(
-            "slowdown temperature", celsius, call(nvml, "nvmlDeviceGetTemperatureThreshold", handle, _SLOWDOWN)
+            "slowdown temperature",
+            celsius,
+            call(nvml, "nvmlDeviceGetTemperatureThreshold", handle, _SLOWDOWN),
         ),
         "fan": Getter("fan", fan, call(nvml, "nvmlDeviceGetFanSpeed", handle)),
         "performance_state": Getter(
@@ -91,6 +120,18 @@ def _single_values(nvml: Any, handle: Any) -> dict[str, Getter[Any]]:
         "encoder": Getter("encoder", coder, call(nvml, "nvmlDeviceGetEncoderUtilization", handle)),
         "decoder": Getter("decoder", coder, call(nvml, "nvmlDeviceGetDecoderUtilization", handle)),
     }
+
+
+def _by_margin(nvml: Any, handle: Any) -> float | None:
+    """Where the core slows down, on GPUs that tell only how far it is from its limit. Raises NVMLError."""
+    field = nvml.nvmlDeviceGetFieldValues(handle, _SLOWDOWN_MARGIN)[0]
+    if failed := member(field, "nvmlReturn"):
+        raise nvml.NVMLError(failed)
+    at, margin = celsius(field_value(field)), celsius(nvml.nvmlDeviceGetMarginTemperature(handle))
+    core = celsius(nvml.nvmlDeviceGetTemperatureV(handle, _CORE))
+    if at is None or margin is None or core is None:
+        raise nvml.NVMLError(NOT_SUPPORTED)
+    return core + margin - at
 
 
 def _errors(nvml: Any, handle: Any, what: str, kind: int) -> Getter[int]:

@@ -18,6 +18,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from quarterdeck.format import printable
 from quarterdeck.hosts.child import Child
 from quarterdeck.hosts.ssh.script import Answer, Answers, script
 from quarterdeck.hosts.ssh.words import channel_words, hint, refuses_us, ssh_words
@@ -79,6 +80,7 @@ class SshConnection:
         self._jitter = jitter
         self._process: Child | None = None
         self._control: Path | None = None
+        self._forwarded: list[Path] = []
         self._opened: asyncio.Future[str] | None = None
         self._run: asyncio.Task[None] | None = None
         self._answers = Answers("")
@@ -96,6 +98,11 @@ class SshConnection:
     def up(self) -> bool:
         """Whether it is connected."""
         return self._up_at is not None
+
+    @property
+    def system(self) -> str:
+        """What `uname` says there; "" while that isn't known."""
+        return printable(self._answers.system or "", 40)
 
     async def ready(self) -> None:
         """Connected, or Failure with ssh's words. What takes longer than the caller waits goes on without it."""
@@ -126,6 +133,7 @@ class SshConnection:
         control = (self._program, "-F", "/dev/null", "-S", str(self._control), "-O", "forward")
         try:
             path = self._socket()
+            self._forwarded.append(path)
             process = await Child.start((*control, "-L", f"{path}:{target}", "--", "quarterdeck"), _ignore, _ignore)
         except OSError as error:
             raise self._failure(_not_started(error, self._program)) from None
@@ -260,11 +268,19 @@ class SshConnection:
         self._retry_at = now if at_once else now + wait
         self._failures += 0 if at_once else 1
         self._process, self._up_at, self._reason = None, None, reason
+        self._tidy()
         opened, self._opened = self._opened, None
         if opened is not None and not opened.done():
             opened.set_result(reason)
         for watcher in self.watchers:
             watcher()
+
+    def _tidy(self) -> None:
+        """Remove the sockets of a connection that is gone; ssh leaves those of its tunnels."""
+        paths, self._forwarded = [*self._forwarded, *filter(None, (self._control,))], []
+        for path in paths:
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def _ignore(_: object) -> None:

@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from quarterdeck.format import printable
-from quarterdeck.hosts.ssh import smi_csv
+from quarterdeck.hosts.ssh import smi_csv, smi_text
 from quarterdeck.hosts.ssh.processes import described
 from quarterdeck.hosts.ssh.procfs import PsRow
 from quarterdeck.hosts.ssh.script import Answer
 from quarterdeck.hosts.ssh.smi_csv import SmiTable
+from quarterdeck.hosts.ssh.smi_text import MigRow, Slowdown
+from quarterdeck.hosts.throttling import BY_MARGIN
 from quarterdeck.model.gpu import Ecc, GpuProcess, GpuView, MigInstance
 
 _NOT_FOUND = 127
+_ABSENT = "no nvidia-smi on that machine"
 _NOT_ALLOWED = 126
 _TIMED_OUT = (124, 137)
 _LONGEST = 160
@@ -37,8 +40,11 @@ class SmiMemory:
         self._rows: dict[int, PsRow] = {}
         self._rows_at = 0.0
         self._remapped: dict[str, Ecc] = {}
-        self._slowdown: dict[str, float] = {}
-        self._mig: dict[str, tuple[MigInstance, ...]] = {}
+        self._slowdown: dict[str, Slowdown] = {}
+        self._mig: dict[str, tuple[int, tuple[MigInstance, ...]]] = {}
+        self._mig_rows: dict[tuple[int, int], MigRow] = {}
+        self.split = False
+        """Whether some GPU is split into MIG instances."""
         self._refusals = 0
 
     @property
@@ -47,15 +53,15 @@ class SmiMemory:
         return bool(self._gpus)
 
     @property
+    def absent(self) -> bool:
+        """Whether there is no nvidia-smi at all."""
+        return self.reason == _ABSENT
+
+    @property
     def pids(self) -> tuple[int, ...]:
         """Of the processes that hold GPU memory."""
         held = (self._processes or {}).values()
         return tuple(sorted({process.pid for of_gpu in held for process in of_gpu}))
-
-    @property
-    def knows_processes(self) -> bool:
-        """Whether something is known of each of them."""
-        return all(pid in self._rows for pid in self.pids)
 
     def reconnected(self) -> None:
         """It may be another driver now."""
@@ -82,6 +88,7 @@ class SmiMemory:
             self._gpus, self._at = table.gpus, at
             self._buses = {**self._buses, **table.buses}
             self.driver = table.driver or self.driver
+            self.split = bool(table.split)
             self._note_rest(answer)
         return False
 
@@ -89,11 +96,12 @@ class SmiMemory:
         apps = answer.sections.get("apps")
         if apps is not None:
             self._processes = None if apps.status else _held(answer.lines("apps"))
+        self._mig_rows = smi_text.mig_table(answer.lines("instances"))
         if "version" in answer.sections:
-            self.cuda = smi_csv.cuda_version(answer.lines("version")) or self.cuda
+            self.cuda = smi_text.cuda_version(answer.lines("version")) or self.cuda
             self._remapped = smi_csv.remapped_rows(answer.lines("rows"))
-            self._slowdown = smi_csv.slowdown_temperatures(answer.lines("temperatures"))
-            self._mig = smi_csv.mig_devices(answer.lines("devices"))
+            self._slowdown = smi_text.slowdown_temperatures(answer.lines("temperatures"))
+            self._mig = smi_text.mig_devices(answer.lines("devices"))
 
     def take_processes(self, rows: dict[int, PsRow], wall: float) -> None:
         """Note what `ps` printed."""
@@ -119,18 +127,29 @@ class SmiMemory:
                 remap_pending=rows.remap_pending,
                 remap_failed=rows.remap_failed,
             )
-        held = None
-        if self._processes is not None:
-            held = tuple(described(p, self._rows, self._rows_at) for p in self._processes.get(uuid, ()))
+        index, devices = self._mig.get(uuid, (gpu.index, ()))
+        slowdown = self._slowdown.get(self._buses.get(gpu.key, ""))
+        held = self._held(uuid, devices)
+        problems = gpu.problems if held is not None else (*gpu.problems, "processes: nvidia-smi there doesn't tell")
+        if slowdown is not None and slowdown.by_margin:
+            problems = (*problems, f"slowdown temperature: {BY_MARGIN}")
         return replace(
             gpu,
             at=at,
             processes=held,
             ecc=ecc if gpu.ecc is not None or rows is not None else None,
-            slowdown_c=self._slowdown.get(self._buses.get(gpu.key, "")),
-            mig=self._mig.get(uuid, ()),
-            problems=gpu.problems if held is not None else (*gpu.problems, "processes: nvidia-smi there doesn't tell"),
+            slowdown_c=slowdown.celsius if slowdown is not None else None,
+            mig=tuple(smi_text.with_memory(device, index, self._mig_rows) for device in devices),
+            problems=problems,
         )
+
+    def _held(self, uuid: str, devices: tuple[MigInstance, ...]) -> tuple[GpuProcess, ...] | None:
+        """The processes of a GPU, those that are told of its MIG devices among them, each pid once."""
+        if self._processes is None:
+            return None
+        keys = (uuid, *(device.uuid or "" for device in devices))
+        found = {process.pid: process for key in reversed(keys) for process in self._processes.get(key, ())}
+        return tuple(described(found[pid], self._rows, self._rows_at) for pid in sorted(found))
 
 
 def _held(lines: tuple[str, ...]) -> dict[str, tuple[GpuProcess, ...]]:
@@ -143,7 +162,7 @@ def _held(lines: tuple[str, ...]) -> dict[str, tuple[GpuProcess, ...]]:
 def _words(status: int, table: SmiTable) -> str:
     """Why there are no GPUs, or not all."""
     if status == _NOT_FOUND:
-        return "no nvidia-smi on that machine"
+        return _ABSENT
     if status == _NOT_ALLOWED:
         return "nvidia-smi can't be run there"
     if status in _TIMED_OUT:

@@ -56,6 +56,7 @@ class SshHost:
         self._gpus_due = float("-inf")
         self._slow_due = float("-inf")
         self._processes_due = float("-inf")
+        self._asked_for: tuple[int, ...] = ()
         self._news = asyncio.Event()
 
     @property
@@ -103,15 +104,20 @@ class SshHost:
             self._send("system", ask_system)
         if "gpus" not in self._under_way and now >= self._gpus_due:
             everything = now >= self._slow_due and self._gpus.known
-            self._send("gpus", lambda number: ask_gpus(number, self._gpus.fields, everything=everything))
+            self._send_gpus(everything=everything)
         self._ask_processes(now)
 
     def _ask_processes(self, now: float) -> None:
         pids = self._gpus.pids
-        due = now >= self._processes_due or not self._gpus.knows_processes
+        due = now >= self._processes_due or pids != self._asked_for
         if pids and due and "processes" not in self._under_way:
+            self._asked_for = pids  # one that can't be seen (in a container) isn't asked for at every reading
             self._processes_due = now + _PROCESSES_EVERY_S
             self._send("processes", lambda number: ask_processes(number, pids))
+
+    def _send_gpus(self, *, everything: bool) -> None:
+        fields, split = self._gpus.fields, self._gpus.split
+        self._send("gpus", lambda number: ask_gpus(number, fields, everything=everything, split=split))
 
     def _send(self, kind: str, request: Callable[[int], bytes]) -> None:
         number = next(self._connection.numbers)
@@ -142,7 +148,7 @@ class SshHost:
         elif kind == "processes":
             self._gpus.take_processes(procfs.processes(answer.lines("processes")), self._wall())
         elif self._gpus.take(answer, now):
-            self._send("gpus", lambda number: ask_gpus(number, self._gpus.fields, everything=False))
+            self._send_gpus(everything=False)
         else:
             self._gpus_due = now + (now - question.asked_at)  # a slow one must not run more than half of the time
             self._slow_due = now + _SLOW_EVERY_S if "version" in answer.sections else self._slow_due
@@ -169,7 +175,19 @@ class SshHost:
             cuda=self._gpus.cuda,
             disk_used_bytes=disk_used,
             disk_total_bytes=disk_total,
+            notes=self._notes(known=total is not None),
         )
+
+    def _notes(self, *, known: bool) -> tuple[str, ...]:
+        """What isn't read of such a machine. ``known``: whether its memory is."""
+        system, notes = self._connection.system, []
+        if not known and system not in ("", "Linux"):
+            notes.append(f"processor and memory are read over ssh from Linux alone, and that is {system}")
+        if self._gpus.absent:
+            notes.append(
+                "GPUs that aren't NVIDIA's are not read over ssh: an exporter there (all-smi) can tell of them"
+            )
+        return tuple(notes)
 
     def _gpu_reason(self, now: float) -> str:
         question = self._under_way.get("gpus")

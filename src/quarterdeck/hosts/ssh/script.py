@@ -17,7 +17,7 @@ LONGEST_LINE = 4096
 MOST_LINES = 4096
 """Of one answer; a machine has a few hundred processes on its GPUs at most."""
 MOST_BYTES = 2**20
-"""Of what came and was no line yet, or no answer."""
+"""Of one answer, and of what came and was no line yet, or no answer."""
 _MOST_ANSWERS = 16
 _LONGEST_GREETING = 400
 
@@ -41,6 +41,7 @@ qd_g() {
     if [ "$qd_e" -eq 0 ]; then
       qd_a=$(qd_csv compute-apps pid,gpu_uuid,used_memory,process_name); qd_e=$?
       printf '%s\n' "$qd_a"; echo "@ apps $qd_e"
+      if [ "$4" = split ]; then $qd_t nvidia-smi; echo "@ instances $?"; fi
       if [ "$3" = all ]; then
         qd_csv remapped-rows gpu_uuid,remapped_rows.correctable,remapped_rows.uncorrectable,remapped_rows.pending,remapped_rows.failure
         echo "@ rows $?"
@@ -77,9 +78,12 @@ def ask_system(number: int) -> bytes:
     return f"qd_s {number}\n".encode()
 
 
-def ask_gpus(number: int, fields: Sequence[str], *, everything: bool) -> bytes:
-    """Asks for the GPUs and who computes on them, in the background; ``everything``: also what seldom changes."""
-    command = f"qd_g {number} {shlex.quote(','.join(fields))} {'all' if everything else 'some'}"
+def ask_gpus(number: int, fields: Sequence[str], *, everything: bool, split: bool = False) -> bytes:
+    """Asks for the GPUs and who computes on them, in the background; ``everything``: also what seldom changes; ``split``: also
+    for the memory of MIG instances.
+    """
+    wanted = f"{'all' if everything else 'some'} {'split' if split else 'whole'}"
+    command = f"qd_g {number} {shlex.quote(','.join(fields))} {wanted}"
     return _in_background("qd_gpus", command)
 
 
@@ -112,6 +116,7 @@ class Answer:
     sections: dict[str, Section] = field(default_factory=dict)
     _lines: list[str] = field(default_factory=list)
     _count: int = 0
+    _bytes: int = 0
 
     def lines(self, name: str) -> tuple[str, ...]:
         """What a command printed; () where it failed or didn't run."""
@@ -121,7 +126,8 @@ class Answer:
     def add(self, line: str) -> None:
         """Take in one line: of a section, or the "@ name status" that ends it."""
         self._count += 1
-        if self._count > MOST_LINES:
+        self._bytes += len(line)
+        if self._count > MOST_LINES or self._bytes > MOST_BYTES:
             return
         parts = line.split(" ")
         if len(parts) == 3 and parts[0] == "@" and parts[1].isalpha() and parts[2].isdecimal():
@@ -150,7 +156,9 @@ class Answers:
         return self._noise + len(self._rest) > MOST_BYTES
 
     def feed(self, data: bytes) -> list[Answer]:
-        """The answers that are complete with ``data``."""
+        """The answers that are complete with ``data``; none any more once it is ``foreign``."""
+        if self.foreign:
+            return []
         lines = (self._rest + data).split(b"\n")
         self._rest = lines.pop()
         return [answer for line in lines if (answer := self._line(line)) is not None]

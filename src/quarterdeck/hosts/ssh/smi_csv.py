@@ -1,4 +1,4 @@
-"""What ``nvidia-smi`` prints (CSV, and the few things that it only says in prose), as GPUs. Pure.
+"""What ``nvidia-smi`` prints as CSV, as GPUs. Pure.
 
 Memory is in MiB, clocks in MHz, power in W, utilisation in percent; what a card can't tell is "[N/A]", "[Not Supported]",
 "[Unknown Error]", "[GPU is lost]" … in its place.
@@ -27,7 +27,7 @@ from quarterdeck.hosts.exporters.page import (
 )
 from quarterdeck.hosts.throttling import throttle_words
 from quarterdeck.model.commandlines import engine_of_title, shown
-from quarterdeck.model.gpu import Ecc, GpuProcess, GpuView, MigInstance, PcieLink
+from quarterdeck.model.gpu import Ecc, GpuProcess, GpuView, PcieLink
 
 MOST_GPUS = 256
 _LONGEST_WORDS = 160
@@ -73,6 +73,7 @@ _QUERIES = (
     Query("utilization.decoder", "decoder", percent),
     Query("ecc.errors.corrected.volatile.total", "ecc.corrected", tally),
     Query("ecc.errors.uncorrected.volatile.total", "ecc.uncorrected", tally),
+    Query("mig.mode.current", "mig"),
 )
 _BY_NAME = {name: query for query in _QUERIES for name in (query.name, query.before) if name}
 _ESSENTIAL = (
@@ -102,6 +103,8 @@ class SmiTable:
     """`GpuView.key` → its PCI address."""
     driver: str | None = None
     words: tuple[str, ...] = ()
+    split: frozenset[str] = frozenset()
+    """`GpuView.key` of those that are split into MIG instances."""
 
 
 def fields_after(fields: Sequence[str], output: Iterable[str]) -> tuple[str, ...] | None:
@@ -124,6 +127,7 @@ def smi_gpus(lines: Iterable[str], fields: Sequence[str]) -> SmiTable:
     gpus: list[GpuView] = []
     buses: dict[str, str] = {}
     words: list[str] = []
+    split: set[str] = set()
     driver: str | None = None
     for line in lines:
         row = _row(line, fields)
@@ -134,10 +138,12 @@ def smi_gpus(lines: Iterable[str], fields: Sequence[str]) -> SmiTable:
         gpus.append(view)
         if _told(row.get("bus")):
             buses[view.key] = row["bus"]
+        if row.get("mig") == "Enabled":
+            split.add(view.key)
         driver = driver or _told(row.get("driver"))
         if len(gpus) >= MOST_GPUS:
             break
-    return SmiTable(tuple(sorted(gpus, key=lambda gpu: gpu.index)), buses, driver, tuple(words))
+    return SmiTable(tuple(sorted(gpus, key=lambda gpu: gpu.index)), buses, driver, tuple(words), frozenset(split))
 
 
 def _row(line: str, fields: Sequence[str]) -> dict[str, str] | None:
@@ -182,7 +188,8 @@ def _view(row: Mapping[str, str], position: int) -> GpuView:
         throttle=throttle_words(number_of(row.get("throttle"))),
         ecc=Ecc(**known["ecc"]) if "ecc" in known else None,
         pcie=PcieLink(**known["pcie"]) if "pcie" in known else None,
-        unified=all(_unsupported(row.get(name)) for name in ("memory_total_bytes", "memory_used_bytes")),
+        unified=row.get("mig") != "Enabled"
+        and all(_unsupported(row.get(name)) for name in ("memory_total_bytes", "memory_used_bytes")),
         lost=any("lost" in text.lower() for text in row.values() if text.startswith("[")),
         **flat,
     )
@@ -255,44 +262,6 @@ def remapped_rows(lines: Iterable[str]) -> dict[str, Ecc]:
 
 def _yes(text: str) -> bool | None:
     return {"yes": True, "no": False, "1": True, "0": False}.get(text.lower())
-
-
-def slowdown_temperatures(lines: Iterable[str]) -> dict[str, float]:
-    """PCI address → the temperature at which the GPU slows down, of ``nvidia-smi -q -d TEMPERATURE``."""
-    found: dict[str, float] = {}
-    bus = ""
-    for line in lines:
-        head, _, rest = line.partition(":")
-        if line.startswith("GPU "):
-            bus = line[4:].strip()
-        elif bus and head.strip() == "GPU Slowdown Temp" and (degrees := sensor(number_of(rest))) is not None:
-            found[bus] = degrees
-    return found
-
-
-_GPU_LINE = re.compile(r"GPU \d+: .*\(UUID: (\S{1,100})\)")
-_MIG_LINE = re.compile(r"\s+MIG (\S{1,40})\s+Device\s+(\d{1,3}):\s*\(UUID: (\S{1,100})\)")
-
-
-def mig_devices(lines: Iterable[str]) -> dict[str, tuple[MigInstance, ...]]:
-    """UUID of a GPU → its MIG devices, of ``nvidia-smi -L``, which doesn't tell their memory."""
-    found: dict[str, tuple[MigInstance, ...]] = {}
-    gpu = ""
-    for line in lines:
-        if (match := _GPU_LINE.match(line)) is not None:
-            gpu = match[1]
-        elif gpu and (match := _MIG_LINE.match(line)) is not None:
-            device = MigInstance(int(match[2]), printable(match[3]), printable(match[1]))
-            found[gpu] = (*found.get(gpu, ()), device)
-    return found
-
-
-_CUDA = re.compile(r"CUDA Version\s*:\s*(\d{1,3}(?:\.\d{1,3}){1,2})", re.IGNORECASE)
-
-
-def cuda_version(lines: Iterable[str]) -> str | None:
-    """The CUDA version of ``nvidia-smi --version``."""
-    return next((match[1] for line in lines if (match := _CUDA.search(line))), None)
 
 
 def process_of(pid: int, memory: int | None, program: str) -> GpuProcess:

@@ -8,12 +8,14 @@ from quarterdeck.format import DASH, age, duration, printable
 from quarterdeck.model.fleet import EndpointView, State
 from quarterdeck.tui.cells import Moment, age_text, reason_text
 from quarterdeck.tui.detail.parts import INDENT, LABEL, Section, bulleted, worded
-from quarterdeck.tui.lines import ACCENT, MUTED, PLAIN, STRONG, WARN, Line, Run, cell_width, cut, fit
+from quarterdeck.tui.lines import ACCENT, FAINT, MUTED, PLAIN, STRONG, WARN, Line, Run, cell_width, cut
 from quarterdeck.tui.rows import engine_text, models_text
 from quarterdeck.tui.states import look
 
 _IDENTITY_LABEL = 36
 """Cells that what a server calls its settings has at most."""
+_WELL = (None, "healthy")
+_MOST_AILING = 3
 
 
 def title_line(view: EndpointView, moment: Moment, width: int) -> Line:
@@ -37,6 +39,7 @@ def why_lines(view: EndpointView, width: int) -> list[Line]:
         lines += worded("why", reason, width, PLAIN)
     lines += _listed("evidence", view.evidence, width, MUTED)
     lines += _listed("! odd", view.odd, width, WARN)
+    lines += _listed("! ails", _ailing(view), width, WARN)
     if view.state not in (None, State.OK):
         lines += worded("means", seen.meaning, width, MUTED)
     if seen.advice:
@@ -62,7 +65,11 @@ def told_section(view: EndpointView, width: int) -> Section:
     label = min(max(LABEL, longest), _IDENTITY_LABEL, max(8, width // 2))
     lines: list[Line] = []
     for name, value in view.identity:
-        lines += worded(fit(printable(name, 60), label - 1), printable(value, 200), width, label_width=label)
+        clean = printable(name, 60)
+        if cell_width(clean) >= label:
+            lines.append(Line((Run(INDENT + clean, FAINT),)))
+            clean = ""
+        lines += worded(clean, printable(value, 200), width, label_width=label)
     return Section("As the server tells", lines)
 
 
@@ -72,6 +79,14 @@ def notes_section(view: EndpointView, width: int) -> Section:
     for note in view.notes:
         lines += bulleted(Run("·", ACCENT), printable(note, 600), width, MUTED)
     return Section("Notes", lines)
+
+
+def _ailing(view: EndpointView) -> list[str]:
+    """The deployments of a gateway that are not well, while it tells of them."""
+    if view.state is None or not view.state.answers:
+        return []
+    ailing = [f"{one.backend} for {one.model}: {one.state}" for one in view.deployments if one.state not in _WELL]
+    return ailing[:_MOST_AILING] + ([f"and {len(ailing) - _MOST_AILING} more"] if len(ailing) > _MOST_AILING else [])
 
 
 def _listed(label: str, texts: Sequence[str], width: int, tone: str) -> list[Line]:
@@ -85,7 +100,8 @@ def _polled(view: EndpointView, moment: Moment) -> str:
     fails = view.state in (State.DOWN, State.STALE, State.AUTH)
     every = f"every {view.interval:g} s" + (", less often while it fails" if fails else "")
     if view.answered is None:
-        return f"{every}; has not answered yet"
+        refuses = view.state in (State.LOADING, State.AUTH, State.BUSY)
+        return f"{every}; {'no numbers' if refuses else 'has not answered'} yet"
     fresh = age_text(view, moment.now)
     answered = fresh if fresh == "now" else f"{fresh} ago"
     took = f" in {duration(view.latency_s)}" if view.latency_s is not None else ""

@@ -11,7 +11,10 @@ from quarterdeck.tui.lines import FAINT, MUTED, STRONG, WARN, Line, Run, fit
 
 _MISTAKES = ("abort", "aborted", "error", "errors", "failed", "cancelled")
 """Reasons for which a request ends that nobody wants."""
-_WORDS = {"generation_tps": "generating", "prompt_tps": "prompts"}
+_REFUSALS = ("HTTP 4", "HTTP 5")
+_WORDS = {"generation_tps": "generating", "prompt_tps": "prompts", "kv_capacity_tokens": "KV tokens"}
+_MADE_OF = {"generation_tps": "generation_tokens", "prompt_tps": "prompt_tokens"}
+"""Rates → the counters that they are made of, which have the sources."""
 
 
 def now_lines(view: EndpointView, moment: Moment, width: int) -> list[Line]:
@@ -32,7 +35,8 @@ def estimate_lines(view: EndpointView, width: int) -> list[Line]:
     lines: list[Line] = []
     for name in sorted(view.estimates):
         word = _WORDS.get(name, printable(name, LABEL - 3))
-        lines += worded(f"~ {word}", printable(view.origins.get(name, "an estimate"), 200), width, MUTED)
+        origin = view.origins.get(name) or view.origins.get(_MADE_OF.get(name, ""), "an estimate")
+        lines += worded(f"~ {word}", printable(origin, 200), width, MUTED)
     return lines
 
 
@@ -87,7 +91,8 @@ def _kv(view: EndpointView, width: int, old: str) -> Line:
     if view.kv_used is None and view.kv_capacity_tokens is None:
         return Line((_label("KV cache"), Run(DASH, FAINT)))
     tone = WARN if view.kv_used is not None and view.kv_used >= NEARLY_FULL and old == STRONG else old
-    total = f" of {rate(view.kv_capacity_tokens)} tokens" if view.kv_capacity_tokens is not None else ""
+    capacity = estimated(view, "kv_capacity_tokens", rate(view.kv_capacity_tokens))
+    total = f" of {capacity} tokens" if view.kv_capacity_tokens is not None else ""
     cells = bar(view.kv_used, max(4, min(30, width - LABEL - 10 - len(total))))
     return Line((_label("KV cache"), *cells, Run(f" {percent(view.kv_used)}", tone), Run(total, MUTED)))
 
@@ -99,4 +104,4 @@ def _label(text: str) -> Run:
 def _ended_tone(reason: str, per_second: float) -> str:
     if per_second <= 0:
         return MUTED
-    return WARN if reason.casefold() in _MISTAKES else STRONG
+    return WARN if reason.casefold() in _MISTAKES or reason.startswith(_REFUSALS) else STRONG

@@ -22,6 +22,7 @@ BESIDE_FROM = 110
 """From so many cells on, charts stand beside the text."""
 _TEXT_SHARE = 0.46
 _TEXT_AT_MOST = 96
+_ASIDE_FROM = 36
 CHARTS = "Charts"
 
 
@@ -71,10 +72,22 @@ def _stacked(head: list[Line], sections: list[Section]) -> tuple[list[Line], lis
 
 def _now(view: EndpointView, moment: Moment, width: int) -> list[Section]:
     return [
-        Section("Now", [*now_lines(view, moment, width), *estimate_lines(view, width)]),
+        Section("Now", [*now_lines(view, moment, width), *estimate_lines(view, width)], _aside(view, width)),
+        *([notes_section(view, width)] if _dashes(view) else []),
         latency_section(view, width),
         requests_section(view, width),
     ]
+
+
+def _dashes(view: EndpointView) -> bool:
+    """Whether nothing is known of its load: why not, then stands right below."""
+    return view.running is None and view.generation_tps is None
+
+
+def _aside(view: EndpointView, width: int) -> str:
+    """The time that the percentiles are of, where there are any."""
+    known = view.ttft_p95_s is not None or view.itl_p95_s is not None
+    return "p95: of the last minute" if known and width >= _ASIDE_FROM else ""
 
 
 def _more(view: EndpointView, moment: Moment, width: int, inline: list[Line]) -> list[Section]:
@@ -88,6 +101,6 @@ def _more(view: EndpointView, moment: Moment, width: int, inline: list[Line]) ->
         own_section(view, moment, width),
         events_section(view, moment, width),
         told_section(view, width),
-        notes_section(view, width),
+        *([] if _dashes(view) else [notes_section(view, width)]),
         raw_section(view, width),
     ]

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from quarterdeck.tui.lines import EMPTY_LINE, FAINT, PLAIN, STRONG, TITLE, Line, Run, fit, width_of, wrap
+from quarterdeck.tui.lines import EMPTY_LINE, FAINT, PLAIN, STRONG, TITLE, Line, Run, cell_width, fit, width_of
 
 INDENT = "  "
 LABEL = 13
 WIDEST_TEXT = 100
 """Prose is not drawn out further than this."""
 _GAP = 2
+_UNITS = frozenset(("ms", "s", "B", "KiB", "MiB", "GiB", "TiB", "tok/s", "tokens", "tok/s:"))
+"""What doesn't stand at the beginning of a line without its number."""
 
 
 class Section(NamedTuple):
@@ -34,9 +36,46 @@ def heading(text: str, aside: str = "") -> list[Line]:
     return [EMPTY_LINE, Line((Run(INDENT + text, TITLE), Run(f"  {aside}" if aside else "", FAINT)))]
 
 
+def wrapped(text: str, width: int) -> list[str]:
+    """``text`` in lines of at most ``width`` cells: a number stays with its unit, and what is longer than a line goes on below."""
+    lines: list[str] = []
+    line = ""
+    for word in _words(text):
+        joined = f"{line} {word}" if line else word
+        if cell_width(joined) <= width:
+            line = joined
+            continue
+        *full, line = [*([line] if line else []), *_pieces(word, width)]
+        lines += full
+    return [*lines, line] if line else lines
+
+
+def _pieces(word: str, width: int) -> list[str]:
+    """A word in pieces that fit."""
+    pieces: list[str] = []
+    while cell_width(word) > width and len(word) > 1:
+        place = next(
+            n for n in range(min(len(word) - 1, max(1, width)), 0, -1) if n == 1 or cell_width(word[:n]) <= width
+        )
+        pieces.append(word[:place])
+        word = word[place:]
+    return [*pieces, word]
+
+
+def _words(text: str) -> list[str]:
+    """The words, those that belong together as one."""
+    words: list[str] = []
+    for word in text.split():
+        if words and word.rstrip(",;)") in _UNITS and words[-1][-1:].isdigit():
+            words[-1] += f" {word}"
+        else:
+            words.append(word)
+    return words
+
+
 def worded(label: str, text: str, width: int, tone: str = PLAIN, label_width: int = LABEL) -> list[Line]:
     """A label and a text that wraps beside it."""
-    parts = wrap(text, max(8, min(WIDEST_TEXT, width - label_width - 4))) or [""]
+    parts = wrapped(text, max(8, min(WIDEST_TEXT, width - label_width - 4))) or [""]
     labels = [label, *[""] * (len(parts) - 1)]
     return [
         Line((Run(INDENT + fit(name, label_width), FAINT), Run(part, tone)))
@@ -47,7 +86,7 @@ def worded(label: str, text: str, width: int, tone: str = PLAIN, label_width: in
 def bulleted(bullet: Run, text: str, width: int, tone: str = PLAIN) -> list[Line]:
     """A text that wraps behind a bullet."""
     indent = INDENT + " " * (width_of((bullet,)) + 1)
-    parts = wrap(text, max(8, min(WIDEST_TEXT, width - len(indent) - 2))) or [""]
+    parts = wrapped(text, max(8, min(WIDEST_TEXT, width - len(indent) - 2))) or [""]
     first = Line((Run(INDENT), bullet, Run(" " + parts[0], tone)))
     return [first, *(Line((Run(indent + part, tone),)) for part in parts[1:])]
 

@@ -10,8 +10,8 @@ from quarterdeck.format import printable
 from quarterdeck.model.fleet import EndpointView
 from quarterdeck.model.reading import EngineReading, Histogram
 from quarterdeck.tui.cells import Moment
-from quarterdeck.tui.detail.parts import INDENT, Section
-from quarterdeck.tui.lines import FAINT, MUTED, PLAIN, Line, Run, cell_width, fit, width_of, wrap
+from quarterdeck.tui.detail.parts import INDENT, Section, wrapped
+from quarterdeck.tui.lines import FAINT, MUTED, PLAIN, Line, Run, cell_width, fit, width_of
 from quarterdeck.tui.scales import clock
 
 _NAME = 27
@@ -77,7 +77,7 @@ def _line(name: str, value: str, origin: str, width: int) -> list[Line]:
     clean = printable(origin, 200)
     if width_of(runs) + cell_width(clean) <= width:
         return [Line((*runs, Run(clean, FAINT)))]
-    return [Line(runs), *(Line((Run(f"{INDENT}  {part}", FAINT),)) for part in wrap(clean, max(8, width - 4)))]
+    return [Line(runs), *(Line((Run(f"{INDENT}  {part}", FAINT),)) for part in wrapped(clean, max(8, width - 4)))]
 
 
 def _others(view: EndpointView) -> list[tuple[str, str]]:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from quarterdeck.format import percent, printable, size
 from quarterdeck.model.fleet import EndpointView
-from quarterdeck.model.models import ModelReading
+from quarterdeck.model.models import ModelReading, ModelState
 from quarterdeck.tui.cells import Moment
-from quarterdeck.tui.detail.parts import INDENT, Section, flow
+from quarterdeck.tui.detail.parts import INDENT, Section, flow, wrapped
 from quarterdeck.tui.facts import more_model_facts, spill
-from quarterdeck.tui.lines import BAD, FAINT, MUTED, PLAIN, WARN, Line, Run, cell_width, fit, width_of, wrap
+from quarterdeck.tui.lines import BAD, FAINT, MUTED, PLAIN, WARN, Line, Run, cell_width, fit, width_of
 from quarterdeck.tui.states import model_look
 
 if TYPE_CHECKING:  # the preview is part of the first frame
@@ -57,6 +57,12 @@ def _memory(model: ModelReading) -> int | None:
     return model.vram_bytes if model.vram_bytes is not None else model.size_bytes
 
 
+def _what_is_counted(model: ModelReading) -> tuple[str, ...]:
+    """What the size of a model in memory is, where it isn't what it takes there."""
+    in_memory = model.state in (ModelState.LOADED, ModelState.LOADING, ModelState.SLEEPING)
+    return ("of weights",) if in_memory and model.vram_bytes is None and model.size_bytes is not None else ()
+
+
 def _model(model: ModelReading, moment: Moment, width: int, room: int, sizes: int) -> list[Line]:
     seen = model_look(model.state)
     memory = _memory(model)
@@ -67,7 +73,9 @@ def _model(model: ModelReading, moment: Moment, width: int, room: int, sizes: in
         Run(fit(size(memory) if memory is not None else "", sizes, right=True), PLAIN),
     )
     spilt = _spilt(model)
-    facts = [(Run(fact, MUTED),) for fact in (*more_model_facts(model, moment), *_parent(model))]
+    facts = [
+        (Run(fact, MUTED),) for fact in (*_what_is_counted(model), *more_model_facts(model, moment), *_parent(model))
+    ]
     beside = flow([*([spilt] if spilt else []), *facts], 1 << 16, "  ")
     if not beside or width_of(head) + width_of(beside[0].runs) <= width:
         return [Line((*head, *(beside[0].runs if beside else ())))]
@@ -107,7 +115,10 @@ def _deployment(deployment: Deployment, name: int, width: int) -> list[Line]:
     if width_of((*runs, *worded)) + 2 + cell_width(backend) <= width:
         return [Line((*runs, *worded, Run("  " + backend, MUTED)))]
     indent = INDENT + "    "
-    return [Line((*runs, *worded)), *(Line((Run(indent + part, MUTED),)) for part in wrap(backend, max(8, width - 7)))]
+    return [
+        Line((*runs, *worded)),
+        *(Line((Run(indent + part, MUTED),)) for part in wrapped(backend, max(8, width - 7))),
+    ]
 
 
 def _rest(things: Sequence[ModelReading | LoraAdapter | Deployment]) -> list[Line]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from quarterdeck.engine.orphans import audit_path, end_orphan, refusal
+from quarterdeck.engine.audit import audit_path
+from quarterdeck.engine.orphans import end_orphan, refusal
 from quarterdeck.format import age, printable, size
 from quarterdeck.tui.gpus.scene import Entry, orphans
 

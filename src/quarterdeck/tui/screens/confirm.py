@@ -75,7 +75,7 @@ class ConfirmScreen(ModalScreen[None]):
             return
         self.app.pop_screen()
         if yes:
-            self.app.call_later(self._do)
+            self._do()
 
 
 def confirm_lines(

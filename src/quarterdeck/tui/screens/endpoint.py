@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
@@ -14,14 +16,19 @@ from quarterdeck.tui.detail.head import missing_line
 from quarterdeck.tui.detail.page import CHARTS, Sheet, sheet
 from quarterdeck.tui.detail.raw import raw_text
 from quarterdeck.tui.lines import EMPTY_LINE
+from quarterdeck.tui.screens.acting import ActingScreen
 from quarterdeck.tui.screens.base import PageScreen
 from quarterdeck.tui.status import Status
 from quarterdeck.tui.widgets.lines_view import LinesBlock
 from quarterdeck.tui.widgets.status_line import StatusLine
 
+if TYPE_CHECKING:
+    from quarterdeck.tui.acting.choices import Target
+
 HINTS = (
     ("Esc", "back"),
     ("?", "help"),
+    ("a", "act"),
     ("Tab", "section"),
     ("w", "window"),
     ("← →", "cursor"),
@@ -31,7 +38,7 @@ HINTS = (
 )
 
 
-class EndpointScreen(PageScreen):
+class EndpointScreen(ActingScreen, PageScreen):
     """The page of the endpoint called ``endpoint``."""
 
     where = "endpoint"
@@ -64,6 +71,18 @@ class EndpointScreen(PageScreen):
     def page(self) -> LinesBlock:
         """The lines that scroll."""
         return self._page
+
+    @property
+    def endpoint_view(self) -> EndpointView | None:
+        """The one that is shown."""
+        return self._view
+
+    @property
+    def targets(self) -> list[Target]:
+        """The same."""
+        from quarterdeck.tui.acting.choices import Target
+
+        return [Target(self._view)] if self._view is not None else []
 
     def draw(self, frame: Frame) -> None:
         """Bring a frame to the page."""

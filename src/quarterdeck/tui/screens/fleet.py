@@ -11,7 +11,7 @@ from quarterdeck.tui.commands import bindings
 from quarterdeck.tui.contract import Frame
 from quarterdeck.tui.lines import FAINT, MUTED, PLAIN, STRONG, Line, Run, cell_width, shortened, wrap
 from quarterdeck.tui.rows import ORDERS
-from quarterdeck.tui.screens.base import ConsoleScreen
+from quarterdeck.tui.screens.acting import ActingScreen
 from quarterdeck.tui.status import Status
 from quarterdeck.tui.widgets.fleet_table import FleetTable
 from quarterdeck.tui.widgets.gpu_strip import GpuStrip
@@ -19,15 +19,26 @@ from quarterdeck.tui.widgets.lines_view import LinesBlock
 from quarterdeck.tui.widgets.status_line import Banner, StatusLine
 
 if TYPE_CHECKING:
+    from quarterdeck.model.fleet import EndpointView
+    from quarterdeck.tui.acting.choices import Target
     from quarterdeck.tui.widgets.prompt import FilterPrompt
 
 SMALLEST_PREVIEW = 10
 """Lines that must be free before the selected endpoint is shown in full under the table."""
 PREVIEW_FROM_WIDTH = 100
-HINTS = (("?", "help"), ("/", "filter"), ("Enter", "open"), ("s", "sort"), (":", "commands"), ("q", "quit"))
+HINTS = (
+    ("?", "help"),
+    ("a", "act"),
+    ("/", "filter"),
+    ("Enter", "open"),
+    ("2", "GPUs"),
+    ("6", "jobs"),
+    ("s", "sort"),
+    ("q", "quit"),
+)
 
 
-class FleetScreen(ConsoleScreen):
+class FleetScreen(ActingScreen):
     """The top view."""
 
     where = "fleet"
@@ -110,6 +121,8 @@ class FleetScreen(ConsoleScreen):
             shown=self._table.shown_endpoints,
             about=self._about(),
             notice=app.notice,
+            marked=len(self._table.marked),
+            read_only=app.read_only,
             hints=HINTS,
         )
         self._status.show_status(status)
@@ -134,11 +147,52 @@ class FleetScreen(ConsoleScreen):
             self._close_prompt()
         elif view is None:
             self.console_app.say("there is nothing to open")
+        elif (model := self._selected_model) is not None:
+            from quarterdeck.tui.screens.model import ModelScreen
+
+            self.app.push_screen(ModelScreen(view.name, model))
         else:
             self.console_app.open_endpoint(view.name)
 
+    @property
+    def _selected_model(self) -> str | None:
+        from quarterdeck.model.models import ModelReading
+
+        row = self._table.selected_row
+        return row.part.id if row is not None and isinstance(row.part, ModelReading) else None
+
+    @property
+    def endpoint_view(self) -> EndpointView | None:
+        """The selected one."""
+        return self._table.selected_view
+
+    @property
+    def targets(self) -> list[Target]:
+        """What is marked, else what is selected."""
+        from quarterdeck.model.models import ModelReading
+        from quarterdeck.tui.acting.choices import Target
+
+        return [
+            Target(row.view, row.part if isinstance(row.part, ModelReading) else None) for row in self._table.acted_on
+        ]
+
+    @property
+    def takes_keys(self) -> bool:
+        """Not while a filter is typed."""
+        return not self._typing
+
+    def do_mark(self) -> None:
+        """Mark the row."""
+        self._table.mark()
+        self._draw_selected()
+
     def do_back(self) -> None:
-        """Clear the filter."""
+        """Take the marks away, else clear the filter."""
+        if self._table.marked and not self._typing:
+            self._table.marked.clear()
+            self._table.update_lines()
+            self._draw_status()
+            return
         self._close_prompt()
         if self._prompt is not None:
             self._prompt.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import ClassVar, NamedTuple
 
 from textual import events
@@ -14,8 +15,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from quarterdeck.format import printable
+from quarterdeck.model.actions import ACTIONS
 from quarterdeck.tui.commands import commands_for
 from quarterdeck.tui.lines import MUTED, STRONG, Line, Run, cut, spread
+from quarterdeck.tui.screens.acting import ActingScreen
 from quarterdeck.tui.screens.base import ConsoleScreen
 from quarterdeck.tui.states import look
 from quarterdeck.tui.widgets.lines_view import LinesView
@@ -47,6 +50,8 @@ def palette_entries(screen: ConsoleScreen) -> list[Entry]:
         return lambda: app.open_endpoint(name)
 
     entries = [Entry(each.label, each.shown, command(each.id)) for each in commands_for(screen.where) if each.listed]
+    if isinstance(screen, ActingScreen) and screen.targets:
+        entries += [Entry(action.label, action.shown, partial(screen.act, action.id)) for action in ACTIONS]
     return entries + [Entry(view.name, look(view.state).word, endpoint(view.name)) for view in app.fleet.endpoints]
 
 

@@ -30,6 +30,7 @@ class FleetTable(LinesView):
         self.opened: set[str] = set()
         self.rows: list[Row] = []
         self.selected: Key | None = None
+        self.marked: set[Key] = set()
         self.empty: list[Line] = []
         """Shown, centred, while there is no row."""
         self._at = 0
@@ -129,6 +130,19 @@ class FleetTable(LinesView):
         self.update_lines()
         return True
 
+    def mark(self) -> None:
+        """Mark the selected row, or take its mark away, and go to the next."""
+        row = self.selected_row
+        if row is not None:
+            self.marked ^= {row.key}
+            self.move(1)
+
+    @property
+    def acted_on(self) -> list[Row]:
+        """The marked rows that are still shown, else the selected one."""
+        marked = [row for row in self.rows if row.key in self.marked]
+        return marked or ([self.rows[self._at]] if self.rows else [])
+
     def _window(self) -> int:
         return max(0, self.size.height - 1)
 
@@ -154,7 +168,8 @@ class FleetTable(LinesView):
         row = self.rows[place]
         moment = Moment(self._frame.now, self._frame.unix)
         opened = row.view.name in self.opened
-        return row_line(row, self._layout, moment, selected=place == self._at, opened=opened)
+        marked = row.key in self.marked
+        return row_line(row, self._layout, moment, selected=place == self._at, opened=opened, marked=marked)
 
     def _empty_line(self, y: int) -> Line:
         first = max(0, (self.size.height - len(self.empty)) // 3)

@@ -1,0 +1,269 @@
+"""The commands that act: `quarterdeck pull`, `load`, `rm`, `start` and the others of the table of actions.
+
+Exit codes: 0 done (or begun, with --detach), 1 a job failed or was cancelled, 2 wrong usage, 3 refused (read-only, protected, or not
+agreed to), 130 interrupted (what was begun goes on).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from typing import NamedTuple
+
+from quarterdeck.cli.fleets import chosen, searched
+from quarterdeck.cli.waiting import wait_for
+from quarterdeck.cli.words import takes_model, takes_on
+from quarterdeck.config.fleet import FleetConfig
+from quarterdeck.engine.engine import Engine
+from quarterdeck.engine.operate import submit
+from quarterdeck.engine.safety import Asking, Refused, asks
+from quarterdeck.errors import ConfigError, QuarterdeckError, UsageError
+from quarterdeck.format import printable
+from quarterdeck.model.actions import BY_ID, Action, On
+from quarterdeck.model.capability import why_not
+from quarterdeck.model.fleet import EndpointView, FleetSnapshot
+from quarterdeck.model.job import Job, Option, Order
+from quarterdeck.model.models import ModelReading
+from quarterdeck.report.jobs import document
+
+FAILED, REFUSED = 1, 3
+
+
+class Wanted(NamedTuple):
+    """An order, and the endpoint it is for as it was seen just now."""
+
+    order: Order
+    view: EndpointView | None
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it, and wait for the end unless --detach says otherwise."""
+    choice = chosen(arguments)
+    if choice.problems and not choice.fleet.endpoints:
+        raise ConfigError(choice.problems)
+    return asyncio.run(_run(arguments))
+
+
+async def _run(arguments: argparse.Namespace) -> int:
+    fleet, _ = await searched(chosen(arguments))
+    action = BY_ID[arguments.action]
+    engine = Engine(fleet)
+    try:
+        await engine.once(_names(arguments, action, fleet))
+        seen = engine.snapshot()
+    finally:
+        await engine.stop()
+    wanted = orders(arguments, action, fleet, seen)
+    asked = [asks(fleet, each.order, view=each.view, read_only=arguments.read_only) for each in wanted]
+    if arguments.dry_run:
+        return await _dry_run(arguments, fleet, seen, wanted, asked)
+    confirmed = [_agreed(arguments, action, each, asking) for each, asking in zip(wanted, asked, strict=True)]
+    jobs = [
+        await submit(fleet, each.order, confirmed=agreed, read_only=arguments.read_only, view=each.view)
+        for each, agreed in zip(wanted, confirmed, strict=True)
+    ]
+    if arguments.detach:
+        return _begun(jobs, as_json=arguments.json)
+    ended = await wait_for([job.id for job in jobs], quiet=arguments.json)
+    if arguments.json:
+        _print_json(ended)
+    return 0 if all(job.state.value == "done" for job in ended) else FAILED
+
+
+# ---- what is meant
+
+
+def orders(arguments: argparse.Namespace, action: Action, fleet: FleetConfig, seen: FleetSnapshot) -> list[Wanted]:
+    """What the command line asks for. Raises UsageError where it can't be done, with the reason."""
+    options = {each.name: getattr(arguments, each.name) for each in action.arguments if each.name != "model"}
+    given: dict[str, Option] = {name: value for name, value in options.items() if value is not None}
+    if action.on is On.DEPLOYMENT:
+        return [_of_deployment(action, name, given, fleet, seen) for name in arguments.targets]
+    if not takes_model(action):
+        names = arguments.on if takes_on(action) else arguments.targets
+        views = [_view(name, seen) for name in names or [_only(action, seen)]]
+        return [_checked(action, Order(action.id, view.name, options=given), view, None) for view in views]
+    return [
+        _checked(action, Order(action.id, view.name, model.id if model else name, given), view, model)
+        for name in arguments.models
+        for view, model in _places(action, name, arguments.on, seen)
+    ]
+
+
+def _checked(action: Action, order: Order, view: EndpointView, model: ModelReading | None) -> Wanted:
+    reason = why_not(action, view, model)
+    if reason:
+        raise UsageError(f"{action.label.lower()} {order.about}: {reason}")
+    return Wanted(order, view)
+
+
+def _of_deployment(
+    action: Action, name: str, options: dict[str, Option], fleet: FleetConfig, seen: FleetSnapshot
+) -> Wanted:
+    spec = next((spec for spec in fleet.deployments if spec.name == name), None)
+    if spec is None:
+        known = ", ".join(spec.name for spec in fleet.deployments[:8]) or "none"
+        raise UsageError(f"no deployment is called {name!r}", hint=f"fleet.toml has {known}.")
+    view = next((view for view in seen.endpoints if view.name == spec.endpoint), None)
+    return Wanted(Order(action.id, name, options=options), view)
+
+
+def _names(arguments: argparse.Namespace, action: Action, fleet: FleetConfig) -> list[str]:
+    """The endpoints to look at before anything is asked for."""
+    if action.on is On.DEPLOYMENT:
+        return [spec.endpoint for spec in fleet.deployments if spec.name in arguments.targets]
+    named = (arguments.on if takes_on(action) else arguments.targets) or []
+    return [spec.name for spec in fleet.endpoints if not named or spec.name in named]
+
+
+def _view(name: str, seen: FleetSnapshot) -> EndpointView:
+    view = next((view for view in seen.endpoints if view.name == name), None)
+    if view is None:
+        names = ", ".join(view.name for view in seen.endpoints[:8]) or "none"
+        raise UsageError(f"no endpoint is called {name!r}", hint=f"There are {names}.")
+    return view
+
+
+def _only(action: Action, seen: FleetSnapshot) -> str:
+    """The one endpoint that can; where there are several, somebody must say which."""
+    able = [view.name for view in seen.endpoints if not why_not(action, view, None)]
+    if len(able) != 1:
+        raise UsageError("which endpoint?", hint=f"Say it with --on: {', '.join(able[:8]) or 'none can do that'}.")
+    return able[0]
+
+
+def _places(
+    action: Action, name: str, on: list[str] | None, seen: FleetSnapshot
+) -> list[tuple[EndpointView, ModelReading | None]]:
+    """The endpoints that are meant, with the model there; a download needs no model to be there yet."""
+    if action.on is On.ENDPOINT:
+        return [(_view(each, seen), None) for each in on or [_only(action, seen)]]
+    views = [_view(each, seen) for each in on] if on else list(seen.endpoints)
+    having = [(view, model) for view in views if (model := _model(name, view)) is not None]
+    missing = [view.name for view in views if on and _model(name, view) is None]
+    if missing:
+        raise UsageError(f"{missing[0]} has no model {name!r}", hint=_nearby(name, views))
+    if not having:
+        raise UsageError(f"no endpoint has a model {name!r}", hint=_nearby(name, views))
+    if len(having) > 1 and not on:
+        places = ", ".join(view.name for view, _ in having[:8])
+        raise UsageError(f"{len(having)} endpoints have {name}", hint=f"Say which with --on: {places}.")
+    return list(having)
+
+
+def _model(name: str, view: EndpointView) -> ModelReading | None:
+    names = (name, f"{name}:latest")
+    return next((model for model in view.models if model.id in names or model.label in names), None)
+
+
+def _nearby(name: str, views: list[EndpointView]) -> str:
+    import difflib
+
+    known = sorted({model.label for view in views for model in view.models})
+    near = difflib.get_close_matches(name, known, 3, 0.4) or known[:5]
+    return f"There is {', '.join(near)}." if near else "It has told of no models."
+
+
+# ---- whether
+
+
+def _agreed(arguments: argparse.Namespace, action: Action, wanted: Wanted, asking: Asking) -> str:
+    """How it is agreed to, asked for where there is somebody to ask. Raises Refused."""
+    if asking.refused:
+        raise Refused(f"{action.label.lower()} {wanted.order.about}: {asking.refused}")
+    if asking.needs == "nothing":
+        return ""
+    if asking.needs == "name":
+        return _typed(arguments, action, wanted, asking)
+    if arguments.yes:
+        return "yes"
+    for line in asking.impact:
+        sys.stderr.write(f"  {printable(line, 400)}\n")
+    if _question(f"{action.label} {wanted.order.about}? [y/N] ").casefold() in ("y", "yes"):
+        return "yes"
+    raise Refused("nothing was done", hint="--yes agrees beforehand." if not sys.stdin.isatty() else "")
+
+
+def _typed(arguments: argparse.Namespace, action: Action, wanted: Wanted, asking: Asking) -> str:
+    if arguments.confirm == asking.name:
+        return asking.name
+    for line in asking.impact:
+        sys.stderr.write(f"  {printable(line, 400)}\n")
+    question = f"{asking.name} is protected. Type its name to {action.label.lower()} {wanted.order.about}: "
+    if arguments.confirm is None and _question(question) == asking.name:
+        return asking.name
+    raise Refused(f"{asking.name} is protected: nothing was done", hint=f"--confirm {asking.name} agrees beforehand.")
+
+
+def _question(text: str) -> str:
+    """What is typed; "" where nobody can."""
+    if not sys.stdin.isatty():
+        return ""
+    sys.stderr.write(printable(text, 400) + " ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip()
+
+
+# ---- what is said
+
+
+async def _dry_run(
+    arguments: argparse.Namespace, fleet: FleetConfig, seen: FleetSnapshot, wanted: list[Wanted], asked: list[Asking]
+) -> int:
+    from quarterdeck.engine.preflight import preflight
+
+    told = []
+    for each, asking in zip(wanted, asked, strict=True):
+        checks = await preflight(fleet, seen, each.order)
+        told.append(
+            {
+                "action": each.order.action,
+                "target": each.order.target,
+                "model": each.order.model,
+                "options": dict(each.order.options),
+                "refused": asking.refused or None,
+                "needs": asking.needs,
+                "impact": list(asking.impact),
+                "preflight": [{"level": check.level, "text": check.text} for check in checks],
+            }
+        )
+        if not arguments.json:
+            _print_dry(each, asking, [check.text for check in checks])
+    if arguments.json:
+        sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=2) + "\n")
+    return REFUSED if any(asking.refused for asking in asked) else 0
+
+
+def _print_dry(wanted: Wanted, asking: Asking, checks: list[str]) -> None:
+    order = wanted.order
+    options = "".join(f" {name}={value}" for name, value in order.options.items())
+    verdict = (
+        f"refused: {asking.refused}"
+        if asking.refused
+        else {"nothing": "would be done at once", "yes": "would ask first"}.get(
+            asking.needs, f"would ask for the name {asking.name}"
+        )
+    )
+    sys.stdout.write(f"{BY_ID[order.action].label} {printable(order.about, 200)}{printable(options, 200)}: {verdict}\n")
+    for line in (*asking.impact, *checks):
+        sys.stdout.write(f"  {printable(line, 400)}\n")
+
+
+def _begun(jobs: list[Job], *, as_json: bool) -> int:
+    if as_json:
+        _print_json(jobs)
+    else:
+        for job in jobs:
+            sys.stdout.write(f"{job.id}  {job.order.action.replace('_', '-')} {printable(job.order.about, 200)}\n")
+    return 0
+
+
+def _print_json(jobs: list[Job]) -> None:
+    sys.stdout.write(json.dumps([document(job) for job in jobs], ensure_ascii=False, indent=2) + "\n")
+
+
+def failed(error: QuarterdeckError) -> str:
+    """An error in one line."""
+    return ". ".join(part for part in (error.message, error.hint) if part)

@@ -1,0 +1,26 @@
+"""`quarterdeck audit`: who did what, when, and how it went."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+
+from quarterdeck.config.units import duration
+from quarterdeck.engine.audit import read
+from quarterdeck.errors import UsageError
+from quarterdeck.report.jobs import audit_line
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print; always 0."""
+    since = None
+    if arguments.since is not None:
+        back = duration(arguments.since)
+        if back is None:
+            raise UsageError(f"--since {arguments.since!r} is no time", hint='Such as "2h" or "7d".')
+        since = time.time() - back
+    for entry in read(since=since, limit=arguments.last):
+        sys.stdout.write(json.dumps(entry, ensure_ascii=False) + "\n" if arguments.json else audit_line(entry))
+    return 0

@@ -1,0 +1,141 @@
+"""The words of the command line that act: made from the table of actions, as the console's keys are."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from quarterdeck.model.actions import ACTIONS, Action, On
+
+AddFleet = Callable[[argparse.ArgumentParser, object], None]
+_GROUPS = {"lora": "Load or unload a LoRA adapter of a vLLM."}
+"""Words with another one after them."""
+
+
+def words(action: Action) -> tuple[str, ...]:
+    """What is typed for an action."""
+    return action.typed or (action.id,)
+
+
+def is_first(word: str) -> bool:
+    """Whether a word begins a command of this module."""
+    return word in ("show", "jobs", "audit") or any(word == words(action)[0] for action in ACTIONS)
+
+
+def takes_model(action: Action) -> bool:
+    """Whether it is told a model: one of an endpoint, or one to download."""
+    return action.on is On.MODEL or any(argument.name == "model" for argument in action.arguments)
+
+
+def takes_on(action: Action) -> bool:
+    """Whether the endpoint is named by --on, because other words come first."""
+    return action.on is not On.DEPLOYMENT and (takes_model(action) or any(each.required for each in action.arguments))
+
+
+def add(commands: argparse._SubParsersAction[Any], needed: str, add_fleet: AddFleet) -> None:
+    """A command for each action; only the one called ``needed`` gets its arguments."""
+    groups: dict[str, argparse._SubParsersAction[Any]] = {}
+    for action in ACTIONS:
+        first, *rest = words(action)
+        into = commands
+        if rest:
+            if first not in groups:
+                group = commands.add_parser(first, help=_GROUPS[first], description=_GROUPS[first], allow_abbrev=False)
+                groups[first] = group.add_subparsers(title="actions", metavar="ACTION", required=True)
+            into = groups[first]
+        text = action.help
+        parser = into.add_parser(rest[0] if rest else first, help=text, description=text, allow_abbrev=False)
+        parser.set_defaults(command="act", action=action.id)
+        if first == needed:
+            _arguments(parser, action)
+            add_fleet(parser, argparse.SUPPRESS)
+
+
+def _arguments(parser: argparse.ArgumentParser, action: Action) -> None:
+    if action.on is On.DEPLOYMENT:
+        parser.add_argument("targets", nargs="+", metavar="DEPLOYMENT", help="its name in fleet.toml")
+    elif takes_model(action):
+        several = not any(each.required and each.name != "model" for each in action.arguments)
+        parser.add_argument(
+            "models", nargs="+" if several else 1, metavar="MODEL", help="its name, as `quarterdeck status` shows it"
+        )
+    elif not takes_on(action):
+        parser.add_argument("targets", nargs="+", metavar="ENDPOINT", help="its name, as `quarterdeck status` shows it")
+    for argument in action.arguments:
+        if argument.required and argument.name != "model":
+            parser.add_argument(argument.name, type=argument.kind, metavar=argument.name.upper(), help=argument.help)
+    if takes_on(action):
+        parser.add_argument(
+            "--on", action="append", metavar="ENDPOINT", help="where (repeatable); needed where several could be meant"
+        )
+    for argument in action.arguments:
+        if not argument.required:
+            choices = [argument.kind(choice) for choice in argument.choices] or None
+            name = "--" + argument.name.replace("_", "-")
+            parser.add_argument(
+                name,
+                type=argument.kind,
+                choices=choices,
+                dest=argument.name,
+                metavar=argument.name.upper(),
+                help=argument.help,
+            )
+    parser.add_argument("--yes", "-y", action="store_true", help="don't ask, where a yes is enough")
+    parser.add_argument("--confirm", metavar="NAME", help="the name of what is protected, in place of typing it")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would be done and what it would take, and do nothing"
+    )
+    parser.add_argument(
+        "--detach", action="store_true", help="don't wait for the end; `quarterdeck jobs` shows how far it is"
+    )
+    parser.add_argument("--read-only", action="store_true", help="refuse to change anything")
+    parser.add_argument("--json", action="store_true", help="one JSON document at the end")
+
+
+def add_jobs(commands: argparse._SubParsersAction[Any], *, needed: bool) -> None:
+    """`quarterdeck jobs`."""
+    text = "Show the jobs, watch one, or cancel, resume or read the log of one."
+    parser = commands.add_parser("jobs", help=text, description=text, allow_abbrev=False)
+    parser.set_defaults(command="jobs", action="list", ids=[])
+    if not needed:
+        return
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+    parser.add_argument("--all", action="store_true", help="those that have ended, too (default: of the last day)")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION")
+    for name, help_text, number in (
+        ("watch", "Follow jobs until they end (default: all that go on).", "*"),
+        ("cancel", "Stop jobs.", "+"),
+        ("resume", "Begin jobs again that failed, were cancelled or lost their worker.", "+"),
+        ("log", "Print what a job did.", 1),
+    ):
+        action = actions.add_parser(name, help=help_text, description=help_text, allow_abbrev=False)
+        action.set_defaults(action=name)
+        action.add_argument("ids", nargs=number, metavar="ID", help="as `quarterdeck jobs` shows it, or its beginning")
+        if name == "log":
+            action.add_argument("--follow", "-f", action="store_true", help="go on until interrupted")
+        action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="one JSON document")
+
+
+def add_audit(commands: argparse._SubParsersAction[Any], *, needed: bool) -> None:
+    """`quarterdeck audit`."""
+    text = "Print who did what, when, and how it went."
+    parser = commands.add_parser("audit", help=text, description=text, allow_abbrev=False)
+    parser.set_defaults(command="audit")
+    if needed:
+        parser.add_argument("--since", metavar="TIME", help='how far back, such as "2h" or "7d" (default: everything)')
+        parser.add_argument("--last", type=int, metavar="N", help="only the last N lines")
+        parser.add_argument("--json", action="store_true", help="one JSON object a line, as in the file")
+
+
+def add_show(commands: argparse._SubParsersAction[Any], add_fleet: AddFleet, *, needed: bool) -> None:
+    """`quarterdeck show`."""
+    text = "Print what a server tells of a model: parameters, template, capabilities, licence."
+    parser = commands.add_parser("show", help=text, description=text, allow_abbrev=False)
+    parser.set_defaults(command="show")
+    if needed:
+        parser.add_argument("model", metavar="MODEL", help="its name, as `quarterdeck status` shows it")
+        parser.add_argument("--on", metavar="ENDPOINT", help="where; needed where several have it")
+        parser.add_argument("--newer", action="store_true", help="ask its registry whether there is a newer one")
+        parser.add_argument("--json", action="store_true", help="one JSON document")
+        add_fleet(parser, argparse.SUPPRESS)

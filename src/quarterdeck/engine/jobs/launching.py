@@ -1,0 +1,225 @@
+"""Starting, stopping and restarting a deployment: its driver acts, its log tells how far it is, its endpoint when it serves."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from quarterdeck.config.fleet import DeploymentSpec, EndpointSpec, FleetConfig
+from quarterdeck.engine.clock import SYSTEM_CLOCK
+from quarterdeck.engine.jobs.carrying import state_path
+from quarterdeck.engine.jobs.hands import Failed, Hands
+from quarterdeck.engine.logs import Follower, LogSource
+from quarterdeck.engine.opening import Opening
+from quarterdeck.engine.safety import deployment_of, endpoint_of
+from quarterdeck.format import duration
+from quarterdeck.hosts.drivers.base import Driver, DriverError, Running, Status
+from quarterdeck.hosts.drivers.open import driver_for
+from quarterdeck.model.commandlines import read as read_command
+from quarterdeck.model.job import Progress
+from quarterdeck.model.startup import Startup, begin, ended, read
+
+if TYPE_CHECKING:
+    from quarterdeck.model.reading import Reading
+
+_T = TypeVar("_T")
+LOOK_EVERY_S = 0.5
+LAST_LINES_S = 0.6
+"""After a server's end so long for the last lines of its log."""
+CANCELLED_GRACE_S = 10.0
+NEARLY = 0.99
+_HEALTH = ("vllm", "sglang", "llamacpp")
+"""Engines whose GET /health is 200 from when they serve on."""
+
+
+async def launch(hands: Hands, fleet: FleetConfig) -> str:
+    """Do what the job says; the result in words. Raises Failed."""
+    spec = deployment_of(fleet, hands.job.order)
+    if spec is None:
+        raise Failed(f"the fleet file has no deployment {hands.job.order.target!r} any more")
+    endpoint = endpoint_of(fleet, spec.endpoint)
+    if endpoint is None:
+        raise Failed(f"the fleet file has no endpoint {spec.endpoint!r} any more, which {spec.name} becomes")
+    try:
+        work = Launching(hands, spec, endpoint, driver_for(spec, state=state_path()))
+        action = hands.job.order.action
+        if action == "start":
+            return await work.start()
+        if action == "stop":
+            return await work.stop()
+        stopped = await work.stop()
+        return f"stopped: {stopped}; {await work.start()}"
+    except DriverError as error:
+        raise Failed(str(error)) from None
+
+
+class Launching:
+    """One deployment and what watches it."""
+
+    def __init__(
+        self,
+        hands: Hands,
+        spec: DeploymentSpec,
+        endpoint: EndpointSpec,
+        driver: Driver,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Does nothing yet."""
+        self._hands, self._spec, self._endpoint, self._driver = hands, spec, endpoint, driver
+        self._monotonic = monotonic
+        self._startup = begin(self._engine())
+        self._read = 0
+
+    def _engine(self) -> str:
+        if self._endpoint.engine != "auto":
+            return self._endpoint.engine
+        return read_command(list(self._spec.run)).engine or "auto"
+
+    # ---- start
+
+    async def start(self) -> str:
+        """Start it and wait until it serves. Cancelled, what was begun is ended."""
+        if await self._serves():
+            status = await self._thread(self._driver.status)
+            if status.running is Running.RUNNING:
+                raise Failed(f"it runs already, and serves at {self._endpoint.url}")
+            raise Failed(
+                f"something else serves at {self._endpoint.url} already\nStop that first, or choose another port."
+            )
+        began = self._monotonic()
+        self._report("starting", 0.0)
+        try:
+            await self._thread(lambda: self._driver.start(self._hands.log))
+            await self._until_ready(began)
+        except asyncio.CancelledError:
+            self._hands.log("cancelled: ending what was begun")
+            self._report("ending what was begun")
+            await asyncio.shield(self._thread(lambda: self._driver.stop(CANCELLED_GRACE_S, self._hands.log)))
+            raise
+        self._report("ready", 1.0)
+        return f"ready after {duration(self._monotonic() - began)} at {self._endpoint.url}"
+
+    async def _until_ready(self, began: float) -> None:
+        command = self._driver.log_command(10_000, follow=True)
+        follower = Follower(LogSource(self._spec.name, command), most=20_000) if command else None
+        following = asyncio.create_task(follower.run()) if follower is not None else None
+        try:
+            while True:
+                status = await self._thread(self._driver.status)
+                self._take(follower)
+                if status.running in (Running.FAILED, Running.STOPPED):
+                    await asyncio.sleep(LAST_LINES_S)
+                    self._take(follower)
+                    raise Failed(self._why(status))
+                if await self._serves():
+                    return
+                spent = self._monotonic() - began
+                if spent > self._spec.ready_within:
+                    raise Failed(
+                        f"not ready after {duration(spent)}; it is still {self._startup.phase}\n"
+                        "It goes on: stop it, or raise ready_within in fleet.toml."
+                    )
+                await asyncio.sleep(LOOK_EVERY_S)
+        finally:
+            if following is not None:
+                following.cancel()
+                await asyncio.wait({following}, timeout=2.0)
+
+    def _take(self, follower: Follower | None) -> None:
+        """Read what the log has told since the last time."""
+        if follower is None:
+            return
+        fresh = follower.came - self._read
+        for line in list(follower.lines)[-fresh:] if fresh else ():
+            self._startup = read(self._startup, line)
+        self._read = follower.came
+        startup = self._startup
+        phase = f"{startup.phase}, {startup.detail}" if startup.detail else startup.phase
+        self._report(phase, startup.fraction * NEARLY)
+
+    def _why(self, status: Status) -> str:
+        startup: Startup = ended(self._startup)
+        if self._startup.cause is not None or not status.words:
+            cause = startup.cause or "the server ended"
+        else:
+            cause = f"the server ended while {self._startup.phase}: {status.words}"
+        return f"{cause}\n{startup.advice}" if startup.advice else cause
+
+    async def _serves(self) -> bool:
+        """Whether its endpoint answers as one that is ready."""
+        from quarterdeck.endpoints.endpoint import target_of
+        from quarterdeck.wire.failure import Failure
+        from quarterdeck.wire.http import Fetch
+
+        if self._engine() not in _HEALTH:
+            return _answered(await self._poll())
+        fetch = Fetch(target_of(self._endpoint))
+        tunnel = Opening().tunnel(self._endpoint, SYSTEM_CLOCK)
+        try:
+            async with asyncio.timeout(self._endpoint.timeout):
+                await fetch.ready()
+                if tunnel is not None:
+                    await fetch.through(await tunnel.ready())
+                await fetch.get("/health")
+        except (Failure, TimeoutError):
+            return False
+        finally:
+            await fetch.close()
+            if tunnel is not None:
+                await tunnel.close()
+        return True
+
+    async def _poll(self) -> Reading:
+        endpoint = Opening().endpoint(self._endpoint, SYSTEM_CLOCK)
+        try:
+            return await endpoint.poll()
+        finally:
+            await endpoint.close()
+
+    # ---- stop
+
+    async def stop(self) -> str:
+        """Ask it to end, say meanwhile what it still does, end what is left."""
+        status = await self._thread(self._driver.status)
+        self._report("stopping")
+        stopping = asyncio.ensure_future(
+            self._thread(lambda: self._driver.stop(self._spec.stop_within, self._hands.log))
+        )
+        while not stopping.done():
+            await asyncio.wait({stopping}, timeout=LOOK_EVERY_S)
+            if not stopping.done():
+                self._report(await self._drain())
+        words = await stopping
+        if await self._serves():
+            raise Failed(f"{words}, but {self._endpoint.url} still answers: something else serves there")
+        if status.running is Running.FAILED and status.words:
+            self._hands.log(f"before: {status.words}")
+        return words
+
+    async def _drain(self) -> str:
+        """What is left to do, in words."""
+        reading = await self._poll()
+        engines = reading.facts.engines if reading.facts is not None else ()
+        running = [engine.running for engine in engines if engine.running is not None]
+        if not running:
+            return "stopping: it no longer answers" if reading.facts is None else "stopping"
+        left = sum(running)
+        return f"stopping: {left} request{'s' if left != 1 else ''} left"
+
+    # ---- both
+
+    def _report(self, phase: str, fraction: float | None = None) -> None:
+        self._hands.report(Progress(phase, fraction))
+
+    @staticmethod
+    async def _thread(call: Callable[[], _T]) -> _T:
+        return await asyncio.to_thread(call)
+
+
+def _answered(reading: Reading) -> bool:
+    from quarterdeck.model.reading import Outcome
+
+    return reading.outcome is Outcome.ANSWERED

@@ -1,0 +1,77 @@
+"""The one way from a wish to a job: what may not be done is refused here, whoever asks."""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import urlsplit
+
+from quarterdeck.config.fleet import FleetConfig
+from quarterdeck.engine.audit import user_name
+from quarterdeck.engine.jobs.folder import JobFolder
+from quarterdeck.engine.safety import check, deployment_of, endpoint_of
+from quarterdeck.errors import UsageError
+from quarterdeck.model.actions import BY_ID, On
+from quarterdeck.model.capability import why_not
+from quarterdeck.model.fleet import EndpointView
+from quarterdeck.model.job import Job, Order
+
+
+async def submit(
+    fleet: FleetConfig,
+    order: Order,
+    *,
+    confirmed: str = "",
+    read_only: bool = False,
+    view: EndpointView | None = None,
+    expected_bytes: int | None = None,
+    folder: JobFolder | None = None,
+) -> Job:
+    """Make a job of ``order`` and start its worker; the job that does it already, where there is one.
+
+    ``view``: its endpoint as last seen. ``expected_bytes``: of a download, where somebody knows. Raises Refused, UsageError, and
+    QuarterdeckError where the record can't be written.
+    """
+    check(fleet, order, confirmed, read_only=read_only, view=view)
+    job = described(fleet, order, confirmed=confirmed, view=view, expected_bytes=expected_bytes)
+    return await asyncio.to_thread((folder or JobFolder()).create, job, fleet.jobs)
+
+
+def described(
+    fleet: FleetConfig,
+    order: Order,
+    *,
+    confirmed: str = "",
+    view: EndpointView | None = None,
+    expected_bytes: int | None = None,
+) -> Job:
+    """The record of ``order``: where it goes, and how that was known. Raises UsageError where it can't be done."""
+    action = BY_ID[order.action]
+    source = str(fleet.source.absolute()) if fleet.source is not None else None
+    if action.on is On.DEPLOYMENT:
+        deployment = deployment_of(fleet, order)
+        if deployment is None:
+            known = ", ".join(spec.name for spec in fleet.deployments[:8]) or "none"
+            raise UsageError(f"no deployment is called {order.target!r}", hint=f"fleet.toml has {known}.")
+        place = deployment.host or "here"
+        return Job("", order, place=place, user=user_name(), confirmed=confirmed, fleet=source)
+    spec = endpoint_of(fleet, order.target)
+    if spec is None:
+        known = ", ".join(each.name for each in fleet.endpoints[:8]) or "none"
+        raise UsageError(f"no endpoint is called {order.target!r}", hint=f"There are {known}.")
+    engine = view.engine if view is not None and view.engine else (None if spec.engine == "auto" else spec.engine)
+    if view is not None:
+        reason = why_not(action, view, next((each for each in view.models if each.id == order.model), None))
+        if reason:
+            raise UsageError(f"{action.label.lower()} {order.about}: {reason}")
+    place = spec.host or spec.via or urlsplit(spec.url).hostname or spec.url
+    return Job(
+        "",
+        order,
+        place=place,
+        user=user_name(),
+        confirmed=confirmed,
+        fleet=source,
+        url=spec.url,
+        engine=engine,
+        expected_bytes=expected_bytes,
+    )

@@ -1,0 +1,28 @@
+"""What is known beforehand of an order, as remarks under its form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from quarterdeck.model.job import Order
+from quarterdeck.tui.acting.choices import Target
+from quarterdeck.tui.lines import BAD, MUTED, PLAIN, WARN
+from quarterdeck.tui.screens.form import Remark
+
+if TYPE_CHECKING:
+    from quarterdeck.tui.app import ConsoleApp
+
+_TONES = {"ok": PLAIN, "warn": WARN, "bad": BAD, "unknown": MUTED}
+
+
+async def remarks(app: ConsoleApp, orders: Sequence[tuple[Target, Order]]) -> list[Remark]:
+    """A line each; of several orders, with the place before it."""
+    from quarterdeck.engine.preflight import preflight
+
+    found: list[Remark] = []
+    for _, order in orders[:4]:
+        checks = await preflight(app.watched, app.fleet, order)
+        before = f"{order.target}: " if len(orders) > 1 else ""
+        found += [Remark(before + check.text, _TONES.get(check.level, PLAIN)) for check in checks]
+    return found

@@ -1,0 +1,1 @@
+"""The view of jobs, as lines: pure, from the records."""

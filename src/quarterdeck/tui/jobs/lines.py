@@ -1,0 +1,185 @@
+"""Jobs as rows, and the selected one in full. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from quarterdeck.format import age, percent, printable, size
+from quarterdeck.model.actions import BY_ID
+from quarterdeck.model.job import Job, JobState
+from quarterdeck.tui.bars import bar
+from quarterdeck.tui.lines import (
+    FAINT,
+    MUTED,
+    PLAIN,
+    STRONG,
+    WARN,
+    Line,
+    Run,
+    cell_width,
+    cut,
+    fit,
+    spread,
+    width_of,
+    wrap,
+)
+
+_STATE = 11
+_ACTION = 15
+_SHARE = 5
+_AGE = 6
+_FULL_FROM = 100
+"""From this width on a row has its action in a column of its own, and a bar."""
+
+
+class JobLook(NamedTuple):
+    """A state of a job as people see it."""
+
+    glyph: str
+    word: str
+    tone: str
+    meaning: str
+
+
+LOOKS = {
+    JobState.RUNNING: JobLook("▶", "running", "accent", "Its worker is at it."),
+    JobState.QUEUED: JobLook("…", "waiting", "muted", "Waits its turn: so many jobs at one time on one machine."),
+    JobState.DEAD: JobLook("✗", "DEAD", "state-down", "Its worker is gone and left no result. R resumes it."),
+    JobState.FAILED: JobLook("✗", "FAILED", "state-down", "It could not be done. R tries again."),
+    JobState.CANCELLED: JobLook("○", "cancelled", "muted", "Somebody stopped it. R goes on."),
+    JobState.DONE: JobLook("●", "done", "state-ok", "It was done."),
+}
+
+
+def header(width: int) -> Line:
+    """The titles."""
+    left = [Run("   " + fit("STATE", _STATE), MUTED)]
+    if width >= _FULL_FROM:
+        left.append(Run(fit("ACTION", _ACTION), MUTED))
+    left.append(Run("WHAT", MUTED))
+    return Line(
+        spread(
+            left,
+            (Run(f"{'PROGRESS' if width < _FULL_FROM else 'PROGRESS, RATE, TIME LEFT'}  {'AGE':>{_AGE}} ", MUTED),),
+            width,
+        ),
+        "head",
+    )
+
+
+def row_line(job: Job, width: int, unix: float, *, selected: bool) -> Line:
+    """One job."""
+    seen = LOOKS[job.state]
+    left = [
+        Run("▌ " if selected else "  ", "accent"),
+        Run(seen.glyph, seen.tone),
+        Run(fit(" " + seen.word, _STATE), seen.tone if job.state in (JobState.FAILED, JobState.DEAD) else MUTED),
+    ]
+    what = printable(job.order.about, 120)
+    old = Run(f"  {age(max(0.0, unix - job.created)):>{_AGE}} ", MUTED)
+    full = width >= _FULL_FROM
+    if full:
+        left.append(Run(fit(label(job), _ACTION), PLAIN))
+    room = max(8, width - width_of(left) - width_of((old,)) - 1)
+    name = what if full else f"{label(job).lower()} {what}"
+    right = _outcome(job, room - cell_width(name) - 2) if job.state.ended and full else _far(job, full=full)
+    left.append(Run(fit(name, max(8, min(cell_width(name), room - width_of(right)))), STRONG))
+    gap = (Run("  "),) if job.state.ended and full else ()
+    if gap:
+        return Line(cut(spread((*left, *gap, *right), (old,), width), width), "selected" if selected else "")
+    return Line(cut(spread(left, (*right, old), width), width), "selected" if selected else "")
+
+
+def label(job: Job) -> str:
+    """What is done, as the menu calls it."""
+    action = BY_ID.get(job.order.action)
+    return action.label if action is not None else printable(job.order.action, 20)
+
+
+def _outcome(job: Job, room: int) -> tuple[Run, ...]:
+    """How it ended, in ``room`` cells."""
+    words = printable(job.words.split("\n")[0], 200)
+    tone = WARN if job.state in (JobState.FAILED, JobState.DEAD) else MUTED
+    return (Run(fit(words, min(room, cell_width(words))), tone),) if words and room > 3 else ()
+
+
+def _far(job: Job, *, full: bool) -> tuple[Run, ...]:
+    """How far it is: a share; where there is room a bar, the rate and the time left."""
+    if job.state.ended:
+        return ()
+    progress = job.progress
+    share = Run(f"{percent(progress.fraction)}" if progress.fraction is not None else "", STRONG)
+    share = Run(f" {share.text:>{_SHARE}}", STRONG)
+    if not full:
+        return (share,)
+    told = f"{size(progress.rate)}/s" if progress.rate is not None else fit(printable(progress.phase, 40), 24).rstrip()
+    left = f"{age(progress.eta_s)} left" if progress.eta_s is not None else ""
+    return (Run(" "), *bar(progress.fraction, 20), share, Run(f"  {told:>12}", PLAIN), Run(f"  {left:>10}", MUTED))
+
+
+def details(job: Job, width: int, unix: float, height: int) -> list[Line]:
+    """Everything that is known of a job."""
+    seen = LOOKS[job.state]
+    title = (Run(f"  {label(job)} ", STRONG), Run(printable(job.order.about, 120), STRONG), Run(f"  {job.id}", FAINT))
+    lines = [Line(spread(title, (Run(f"{seen.glyph} {seen.word} ", seen.tone),), width), "head")]
+    progress = job.progress
+    if not job.state.ended:
+        lines.append(
+            Line(
+                (
+                    Run("  "),
+                    *bar(progress.fraction, max(10, min(60, width - 40))),
+                    Run(f"  {percent(progress.fraction)}", STRONG),
+                )
+            )
+        )
+    facts = [
+        ("phase", printable(progress.phase, 200) if not job.state.ended else ""),
+        ("bytes", _bytes(job)),
+        ("options", ", ".join(f"{name} {printable(str(value), 60)}" for name, value in job.order.options.items())),
+        ("asked", f"{_clock(job.created)} by {printable(job.user, 60) or '–'}"),
+        ("took", _took(job, unix)),
+        ("worker", f"process {job.worker}" if job.worker and not job.state.ended else ""),
+        ("attempts", str(job.attempts) if job.attempts > 1 else ""),
+    ]
+    lines += [Line((Run(f"  {fit(name, 9)}", MUTED), Run(text, PLAIN))) for name, text in facts if text]
+    for place, text in enumerate(job.words.split("\n")):
+        tone = WARN if job.state in (JobState.FAILED, JobState.DEAD) and place == 0 else PLAIN
+        lines += [Line((Run(f"  {part}", tone),)) for part in wrap(printable(text, 400), max(8, width - 4))]
+    return [Line(cut(line.runs, width), line.ground) for line in lines[:height]]
+
+
+def _bytes(job: Job) -> str:
+    progress = job.progress
+    if progress.completed is None:
+        return ""
+    total = f" of {size(progress.total)}" if progress.total is not None else ""
+    pace = f", {size(progress.rate)}/s" if progress.rate is not None and not job.state.ended else ""
+    left = f", {age(progress.eta_s)} left" if progress.eta_s is not None and not job.state.ended else ""
+    return f"{size(progress.completed)}{total}{pace}{left}"
+
+
+def _took(job: Job, unix: float) -> str:
+    if job.started is None:
+        return ""
+    return age(max(0.0, (job.ended if job.ended is not None else unix) - job.started))
+
+
+def _clock(unix: float) -> str:
+    return datetime.fromtimestamp(unix).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def summary(jobs: Sequence[Job], width: int) -> Line:
+    """How many there are of each state."""
+    if not jobs:
+        return Line((Run("  no jobs", MUTED),), "head")
+    runs = [Run("  Jobs", STRONG)]
+    for state, seen in LOOKS.items():
+        number = sum(job.state is state for job in jobs)
+        if number:
+            runs.append(
+                Run(f"   {seen.glyph} {number} {seen.word}", seen.tone if state is not JobState.DONE else MUTED)
+            )
+    return Line(cut(runs, width), "head")

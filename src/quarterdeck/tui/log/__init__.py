@@ -1,0 +1,1 @@
+"""A log on the screen, as lines: pure."""

@@ -1,0 +1,72 @@
+"""What screens share on which something is selected that can be acted on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual import events
+
+from quarterdeck.tui.screens.base import ConsoleScreen
+
+if TYPE_CHECKING:
+    from quarterdeck.model.fleet import EndpointView
+    from quarterdeck.tui.acting.choices import Target
+
+
+_LONGEST_KEY = len("upper_x")
+
+
+class ActingScreen(ConsoleScreen):
+    """Passes the keys of `quarterdeck.model.actions` on. Its first frame needs nothing of what acting needs."""
+
+    @property
+    def endpoint_view(self) -> EndpointView | None:
+        """The endpoint that is selected."""
+        raise NotImplementedError
+
+    @property
+    def targets(self) -> list[Target]:
+        """What would be acted on."""
+        raise NotImplementedError
+
+    @property
+    def takes_keys(self) -> bool:
+        """Whether keys are commands (nobody is typing)."""
+        return True
+
+    def do_act(self) -> None:
+        """What can be done here?"""
+        from quarterdeck.tui.acting.flow import begin
+
+        if targets := self.targets:
+            begin(self.console_app, targets)
+        else:
+            self.console_app.say("nothing is selected")
+
+    def act(self, identity: str) -> None:
+        """Do one action of the table to what is selected."""
+        from quarterdeck.tui.acting.flow import begin, by_id
+
+        begin(self.console_app, self.targets, by_id(identity))
+
+    def on_key(self, event: events.Key) -> None:
+        """The key of an action; this comes before the screen's own keys, which are none of these."""
+        if not self.takes_keys or event.key in self._bindings.key_to_bindings or len(event.key) > _LONGEST_KEY:
+            return
+        from quarterdeck.tui.acting.choices import of_key
+
+        action = of_key(event.key)
+        if action is not None and self.targets:
+            event.stop()
+            event.prevent_default()
+            self.act(action.id)
+
+    def do_log(self) -> None:
+        """Follow the log of the selected endpoint's server."""
+        view = self.endpoint_view
+        if view is None:
+            self.console_app.say("nothing is selected")
+            return
+        from quarterdeck.tui.screens.log import open_log
+
+        open_log(self.console_app, view.name)

@@ -1,0 +1,249 @@
+"""A few lines to fill in, over the screen they belong to, with what is known of the consequences below them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import ClassVar, NamedTuple
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.screen import ModalScreen
+from textual.widgets import Input
+
+from quarterdeck.format import printable
+from quarterdeck.tui.lines import MUTED, STRONG, Line, Run, cut, fit, shortened, spread, wrap
+from quarterdeck.tui.widgets.lines_view import LinesBlock
+
+WIDTH = 76
+_FRAME = 2
+_LABEL = 15
+_PAUSE_S = 0.3
+"""So long nothing must be typed until the consequences are looked up."""
+
+
+class Field(NamedTuple):
+    """A line to fill in."""
+
+    name: str
+    label: str
+    value: str = ""
+    example: str = ""
+    help: str = ""
+    check: Callable[[str], str] | None = None
+    """Why the text can't be taken, in words; "" where it can."""
+
+
+class Remark(NamedTuple):
+    """A line under the fields; ``tone`` as in `quarterdeck.tui.lines`."""
+
+    text: str
+    tone: str = ""
+
+
+Answers = Mapping[str, str]
+LookUp = Callable[[Answers], Awaitable[Sequence[Remark]]]
+
+
+class FormInput(Input):
+    """One line, without frame or blinking."""
+
+    DEFAULT_CSS = """
+    FormInput, FormInput:focus {
+        height: 1; border: none; padding: 0 1; width: 1fr; background: $background; color: $ink-strong;
+        background-tint: $background 0%;
+    }
+    FormInput:focus { background: $ground-selected; background-tint: $ground-selected 0%; }
+    FormInput > .input--placeholder { color: $ink-muted; }
+    FormInput > .input--cursor { background: $ink-accent; color: $background; }
+    """
+
+    def __init__(self, field: Field) -> None:
+        super().__init__(
+            field.value, placeholder=field.example and f"such as {field.example}", compact=True, select_on_focus=False
+        )
+        self.cursor_blink = False
+        self.field = field
+
+    @property
+    def problem(self) -> str:
+        """Why what is typed can't be taken."""
+        return self.field.check(self.value.strip()) if self.field.check else ""
+
+
+class FormScreen(ModalScreen[Answers | None]):
+    """Its result is what was filled in, by name; ``None`` where it was left."""
+
+    DEFAULT_CSS = f"""
+    FormScreen {{ align: center middle; background: transparent; }}
+    FormScreen > #frame {{
+        width: {WIDTH}; max-width: 100%; height: auto; max-height: 100%;
+        background: $ground-head; border: round $ink-faint; layout: vertical; overflow-y: hidden;
+    }}
+    FormScreen .field {{ layout: horizontal; height: 1; }}
+    FormScreen .field > LinesBlock {{ width: {_LABEL + 2}; background: $ground-head; }}
+    FormScreen #remarks, FormScreen #title {{ background: $ground-head; }}
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "close", "Back", show=False),
+        Binding("up,shift+tab", "step(-1)", show=False, priority=True),
+        Binding("down,tab", "step(1)", show=False, priority=True),
+        Binding("enter", "done", show=False),
+        Binding("ctrl+s", "done", "Done", show=False, priority=True),
+    ]
+
+    def __init__(
+        self,
+        title: str,
+        fields: Sequence[Field],
+        then: Callable[[Answers | None], None] | None = None,
+        *,
+        remarks: Sequence[Remark] = (),
+        look_up: LookUp | None = None,
+    ) -> None:
+        """``then`` is called with the result at once: what is typed ahead goes to what it opens, not to the screen below.
+
+        ``remarks`` stand below the fields from the start, what ``look_up`` finds below them.
+        """
+        super().__init__()
+        self._title = title
+        self._then = then
+        self.inputs = [FormInput(field) for field in fields]
+        self._remarks: Sequence[Remark] = remarks
+        self._look_up = look_up
+        self._found: Sequence[Remark] = ()
+        self._problem = ""
+        self._head = LinesBlock(id="title", height=2)
+        self._notes = LinesBlock(id="remarks", height=0)
+        self._looking: asyncio.Task[None] | None = None
+        self._typed = ""
+
+    def compose(self) -> ComposeResult:
+        """Title, a line for each field, remarks."""
+        with Container(id="frame"):
+            yield self._head
+            for each in self.inputs:
+                label = LinesBlock(height=1)
+                label.show([Line((Run(f"  {fit(each.field.label, _LABEL)}", MUTED),), "box")])
+                with Container(classes="field"):
+                    yield label
+                    yield each
+            yield self._notes
+
+    def on_mount(self) -> None:
+        """The first field that is empty has the keys."""
+        first = next((each for each in self.inputs if not each.value), self.inputs[0])
+        self.set_focus(first)
+        first.insert_text_at_cursor(self._typed)
+        self._draw()
+        self._ask()
+
+    def takes_text(self, character: str) -> bool:
+        """What was typed before the field had the keys."""
+        field = self.focused if isinstance(self.focused, FormInput) else self.inputs[0]
+        if field.is_mounted:
+            field.insert_text_at_cursor(character)
+        else:
+            self._typed += character
+        return True
+
+    def on_resize(self) -> None:
+        """Another width."""
+        self._draw()
+
+    @property
+    def answers(self) -> dict[str, str]:
+        """What is filled in now."""
+        return {each.field.name: each.value.strip() for each in self.inputs}
+
+    def _draw(self) -> None:
+        size = self.app.size
+        width = min(WIDTH, size.width) - _FRAME
+        keys = "Enter, Esc goes back " if len(self.inputs) == 1 else "Tab, Enter, Esc goes back "
+        title = spread((Run(f"  {printable(self._title, 120)}", STRONG),), (Run(keys, MUTED),), width)
+        self._head.show([Line(title, "box"), Line((), "box")])
+        room = max(0, size.height - _FRAME - 2 - len(self.inputs))
+        lines = [
+            Line(cut(line.runs, width), "box") for line in shortened(self._below(width), room, "widen the terminal")
+        ]
+        self._notes.styles.height = len(lines)
+        self._notes.show(lines)
+
+    def _below(self, width: int) -> list[Line]:
+        told = [Remark(self._problem, "bad")] if self._problem else []
+        focused = self.focused
+        if isinstance(focused, FormInput) and focused.field.help and not told:
+            told = [Remark(focused.field.help, MUTED)]
+        lines = [Line(())]
+        for remark in (*told, *self._remarks, *self._found):
+            lines += [
+                Line((Run(f"  {part}", remark.tone),)) for part in wrap(printable(remark.text, 400), max(8, width - 4))
+            ]
+        return [*lines, Line(())] if len(lines) > 1 else lines
+
+    # ---- keys
+
+    def action_step(self, by: int) -> None:
+        """Another field."""
+        if isinstance(self.focused, FormInput):
+            at = (self.inputs.index(self.focused) + by) % len(self.inputs)
+            self.set_focus(self.inputs[at])
+            self._draw()
+
+    def on_input_changed(self) -> None:
+        """Typed: what is said about it may be another."""
+        self._problem = ""
+        self._draw()
+        self._ask()
+
+    def on_input_submitted(self) -> None:
+        """Enter: done, if all that must be filled in is."""
+        self.action_done()
+
+    def action_done(self) -> None:
+        """Take it, or go to the first field that can't be taken and say why."""
+        if not self.is_current:
+            return
+        for each in self.inputs:
+            self._problem = each.problem
+            if self._problem:
+                self.set_focus(each)
+                self._draw()
+                return
+        self._end(self.answers)
+
+    def action_close(self) -> None:
+        """Leave it."""
+        if self.is_current:
+            self._end(None)
+
+    def _end(self, result: Answers | None) -> None:
+        self._stop_looking()
+        if self._then is None:
+            self.dismiss(result)
+        else:
+            self.app.pop_screen()
+            self._then(result)
+
+    # ---- consequences
+
+    def _ask(self) -> None:
+        self._stop_looking()
+        if self._look_up is not None:
+            self._looking = asyncio.get_running_loop().create_task(self._look())
+
+    def _stop_looking(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+
+    async def _look(self) -> None:
+        if self._look_up is None:
+            return
+        await asyncio.sleep(_PAUSE_S)
+        if any(each.problem for each in self.inputs):
+            self._found = ()
+        else:
+            self._found = await self._look_up(self.answers)
+        if self.is_current:
+            self._draw()
