@@ -11,7 +11,7 @@ _EPILOG = """\
 Without --fleet or --url it takes $QUARTERDECK_FLEET, ./fleet.toml, the fleet.toml of your config folder,
 or else whatever model servers it finds on this machine."""
 
-_READING = ("status", "check", "probe", "config", "demo")
+_READING = ("status", "check", "probe", "config", "demo", "doctor")
 """The commands before which the table of actions need not be read: `check` has a budget."""
 
 
@@ -42,6 +42,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     _probe(commands, needed="probe" in argv)
     _config(commands, needed="config" in argv)
     _demo(commands, needed="demo" in argv)
+    _doctor(commands, needed="doctor" in argv)
     if argv and argv[0] not in _READING:
         _acting(commands, argv)
     arguments = parser.parse_args(argv)
@@ -156,3 +157,15 @@ def _demo(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> Non
     )
     parser.add_argument("--calm", action="store_true", help="without the trouble")
     parser.add_argument("--theme", metavar="NAME", default=argparse.SUPPRESS, help="theme of the console")
+
+
+def _doctor(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> None:
+    text = "Say what this program is, what it found, what it can't see, and why. Exit code 1: something is bad."
+    parser = _command(commands, "doctor", text)
+    if not needed:
+        return
+    _add_fleet(parser, argparse.SUPPRESS)
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+    parser.add_argument(
+        "--bundle", metavar="FILE", help="write it all into a zip file for a bug report, names taken out"
+    )
