@@ -320,7 +320,7 @@ def test_check_line_says_the_worst_first_with_perfdata() -> None:
     assert verdict.level is Level.CRITICAL
     assert line(fleet, verdict) == (
         "QUARTERDECK CRITICAL - b DOWN: connection refused (+1 more); 1 of 3 endpoints well"
-        " | up=1;;;0;3 running=2 waiting=10 kv_max=50.0%;;;0;100 latency_max=0.0042s"
+        " | up=1;;;0;3 running=2 waiting=10 kv_max=50.0%;;;0;100 latency_max=0.0042s ttft_p95_max=0.2500s"
     )
 
 

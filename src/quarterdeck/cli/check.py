@@ -4,58 +4,140 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 
 from quarterdeck.cli.fleets import Chosen, chosen, searched
 from quarterdeck.config.fleet import FleetConfig
 from quarterdeck.engine.engine import Engine
 from quarterdeck.errors import QuarterdeckError
+from quarterdeck.format import duration
+from quarterdeck.model.demands import Demands, matches, selected, unmet
 from quarterdeck.model.fleet import EMPTY_FLEET, FleetSnapshot, State
 from quarterdeck.model.limits import Limits
-from quarterdeck.model.verdict import Level, Verdict, judged, with_problems
-from quarterdeck.report.check import line
+from quarterdeck.model.verdict import Finding, Level, Verdict, judged, with_problems
+from quarterdeck.report.check import document, line, verbose
+
+BETWEEN_SAMPLES_S = 2.0
+"""For what one look doesn't tell."""
+_NEVER = 1 << 30
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the line; the exit code is the level. What can't be checked at all is UNKNOWN, said on the same line."""
     try:
         choice = chosen(arguments)
-        snapshot, limits = asyncio.run(_looked(arguments.timeout, choice))
-        return _say(snapshot, with_problems(judged(snapshot, limits), choice.problems))
+        demands = demanded(arguments)
+        snapshot, limits, failed = asyncio.run(_looked(arguments, choice, demands))
+        verdict = judged(snapshot, _limits(limits, demands), [*failed, *unmet(snapshot, demands)])
+        return _say(snapshot, with_problems(verdict, choice.problems), arguments)
     except QuarterdeckError as error:
-        return _say(EMPTY_FLEET, Verdict(Level.UNKNOWN, error.message.replace("\n", "; ")))
+        return _say(EMPTY_FLEET, Verdict(Level.UNKNOWN, error.message.replace("\n", "; ")), arguments)
     except Exception as error:  # noqa: BLE001  (Python's own exit code for it, 1, would be read as a warning)
         sys.stderr.write(f"quarterdeck check: {type(error).__name__}: {error}\n")
         return int(Level.UNKNOWN)
 
 
-def _say(snapshot: FleetSnapshot, verdict: Verdict) -> int:
+def demanded(arguments: argparse.Namespace) -> Demands:
+    """What the command line demands."""
+    return Demands(
+        endpoints=tuple(arguments.endpoint),
+        hosts=tuple(arguments.host),
+        models=tuple(arguments.model),
+        waiting=arguments.max_waiting,
+        kv=arguments.max_kv,
+        ttft_p95_s=arguments.max_ttft_p95,
+        vram_free=arguments.min_vram_free,
+        gpu_temperature=arguments.max_gpu_temp,
+        endpoints_up=arguments.min_endpoints_up,
+        expected=tuple(arguments.expect_model),
+    )
+
+
+def _limits(limits: Limits, demands: Demands) -> Limits:
+    """Those of the fleet file, where the command line has none."""
+    return replace(
+        limits,
+        warn_waiting=_NEVER if demands.waiting else limits.warn_waiting,
+        warn_kv=float(_NEVER) if demands.kv else limits.warn_kv,
+    )
+
+
+def _say(snapshot: FleetSnapshot, verdict: Verdict, arguments: argparse.Namespace) -> int:
+    if arguments.json:
+        import json
+
+        sys.stdout.write(json.dumps(document(snapshot, verdict), ensure_ascii=False, indent=2) + "\n")
+        return int(verdict.level)
     sys.stdout.write(line(snapshot, verdict) + "\n")
+    if arguments.verbose:
+        sys.stdout.write(verbose(snapshot, verdict))
     return int(verdict.level)
 
 
-async def _looked(seconds: float, choice: Chosen) -> tuple[FleetSnapshot, Limits]:
-    """One poll of everything, two of what is DOWN; what has not answered by then has no state."""
+async def _looked(
+    arguments: argparse.Namespace, choice: Chosen, demands: Demands
+) -> tuple[FleetSnapshot, Limits, Sequence[Finding]]:
+    """One poll of everything, two of what is DOWN, and where rates are demanded; what has not answered by then has no state."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + seconds
+    deadline = loop.time() + arguments.timeout
     fleet, _ = await searched(choice)
-    fleet = _without_local_hosts(fleet)
+    fleet = _narrowed(fleet, demands)
     engine = Engine(fleet)
+    failed: list[Finding] = []
     try:
         async with asyncio.timeout_at(deadline):
             await engine.once()
             down = {view.name for view in engine.snapshot().endpoints if view.state is State.DOWN}
             if down:  # one missed deadline wakes nobody
                 await engine.once(down)
+            if demands.needs_rates:
+                await asyncio.sleep(BETWEEN_SAMPLES_S)
+                await engine.once()
+            if arguments.probe:
+                await _probed(engine, demands, failed)
     except TimeoutError:
         pass
     finally:
-        snapshot = engine.snapshot()
+        snapshot = selected(engine.snapshot(), demands)
         await engine.stop()
-    return snapshot, fleet.limits
+    return snapshot, fleet.limits, failed
 
 
-def _without_local_hosts(fleet: FleetConfig) -> FleetConfig:
-    """Reading this machine's GPUs can't change the verdict, and would import the driver's library."""
-    return replace(fleet, hosts=tuple(host for host in fleet.hosts if host.gpus.startswith("http")))
+async def _probed(engine: Engine, demands: Demands, failed: list[Finding]) -> None:
+    """Send one small request to every endpoint that is looked at and has a model ready; what doesn't answer is critical."""
+    from quarterdeck.engine.probing import probed_model
+
+    async def one(name: str) -> None:
+        try:
+            _, took = await engine.probe(name)
+        except QuarterdeckError as error:
+            failed.append(Finding(Level.CRITICAL, name, f"does not answer a request: {error.message}"))
+            return
+        if demands.ttft_p95_s is None or took.ttft_s is None:
+            return
+        level = demands.ttft_p95_s.above(took.ttft_s)
+        if level is not Level.OK:
+            failed.append(Finding(level, name, f"TTFT of our own request {duration(took.ttft_s)}"))
+
+    names = []
+    for view in selected(engine.snapshot(), demands).endpoints:
+        with contextlib.suppress(QuarterdeckError):  # nothing in memory is no fault, and DOWN is said already
+            probed_model(view)
+            names.append(view.name)
+    await asyncio.gather(*(one(name) for name in names))
+
+
+def _narrowed(fleet: FleetConfig, demands: Demands) -> FleetConfig:
+    """Without what isn't looked at. Reading this machine's GPUs would import the driver's library: only where that is demanded."""
+    endpoints = tuple(
+        spec for spec in fleet.endpoints if matches(spec.name, demands.endpoints) and matches(spec.host, demands.hosts)
+    )
+    hosts = tuple(
+        host
+        for host in fleet.hosts
+        if matches(host.name, demands.hosts) and (demands.needs_gpus or host.gpus.startswith("http"))
+    )
+    return replace(fleet, endpoints=endpoints, hosts=hosts)

@@ -104,6 +104,9 @@ def _check(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> No
         metavar="SECONDS",
         help="answer within this, whatever hangs (default: 10)",
     )
+    from quarterdeck.cli.limits import add_limits
+
+    add_limits(parser)
 
 
 def _probe(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -54,10 +55,11 @@ class Verdict:
     findings: tuple[Finding, ...] = ()
 
 
-def judged(snapshot: FleetSnapshot, limits: Limits) -> Verdict:
-    """The verdict on a snapshot."""
+def judged(snapshot: FleetSnapshot, limits: Limits, more: Sequence[Finding] = ()) -> Verdict:
+    """The verdict on a snapshot; ``more`` was found otherwise."""
     findings = [found for view in snapshot.endpoints if (found := _of_endpoint(view, limits)) is not None]
     findings += [found for host in snapshot.hosts if (found := _of_host(host)) is not None]
+    findings += more
     findings.sort(key=lambda finding: -_GRAVITY[finding.level])
     well = sum(is_well(view) for view in snapshot.endpoints)
     count = f"{well} of {len(snapshot.endpoints)} endpoints well"
@@ -66,8 +68,8 @@ def judged(snapshot: FleetSnapshot, limits: Limits) -> Verdict:
     if not findings:
         return Verdict(Level.OK, count)
     worst = findings[0]
-    more = f" (+{len(findings) - 1} more)" if len(findings) > 1 else ""
-    return Verdict(worst.level, f"{worst.subject} {worst.text}{more}; {count}", tuple(findings))
+    others = f" (+{len(findings) - 1} more)" if len(findings) > 1 else ""
+    return Verdict(worst.level, f"{worst.subject} {worst.text}{others}; {count}", tuple(findings))
 
 
 def is_well(view: EndpointView) -> bool:

@@ -2,14 +2,55 @@
 
 from __future__ import annotations
 
+from quarterdeck.format import age, printable
+from quarterdeck.model.advice import ADVICE
 from quarterdeck.model.fleet import FleetSnapshot
-from quarterdeck.model.verdict import Verdict, is_well
+from quarterdeck.model.verdict import Verdict, is_well, level_of
 
 
 def line(snapshot: FleetSnapshot, verdict: Verdict) -> str:
     """``QUARTERDECK OK - 8 of 8 endpoints well | up=8;;;0;8 …``. Values nobody knows are left out of the performance data."""
     text = verdict.summary.replace("|", "/").replace("\n", " ")
     return f"QUARTERDECK {verdict.level.name} - {text} | {_perfdata(snapshot)}"
+
+
+def verbose(snapshot: FleetSnapshot, verdict: Verdict) -> str:
+    """A line for each finding: how grave, what, since when, and what to try."""
+    views = {view.name: view for view in snapshot.endpoints}
+    lines = []
+    for found in verdict.findings:
+        view = views.get(found.subject)
+        since = f" (for {age(snapshot.at - view.since)})" if view is not None and view.since is not None else ""
+        text = f"{found.level.name} {found.subject} {found.text}{since}".replace("|", "/").replace("\n", " ")
+        advice = ADVICE.get(view.state) if view is not None and view.state is not None else None
+        lines.append(printable(f"{text}. {advice}" if advice and level_of(view.state if view else None) else text, 600))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def document(snapshot: FleetSnapshot, verdict: Verdict) -> dict[str, object]:
+    """For JSON: the level, the line, the findings with since when and what to try, and the performance data as numbers."""
+    views = {view.name: view for view in snapshot.endpoints}
+    findings = []
+    for found in verdict.findings:
+        view = views.get(found.subject)
+        since = view.since if view is not None else None
+        advice = ADVICE.get(view.state) if view is not None and view.state is not None else None
+        findings.append(
+            {
+                "level": found.level.word,
+                "subject": found.subject,
+                "text": found.text,
+                "for_s": None if since is None else round(max(0.0, snapshot.at - since), 3),
+                "try": advice,
+            }
+        )
+    return {
+        "level": verdict.level.word,
+        "summary": verdict.summary,
+        "findings": findings,
+        "endpoints": len(snapshot.endpoints),
+        "well": sum(is_well(view) for view in snapshot.endpoints),
+    }
 
 
 def _perfdata(snapshot: FleetSnapshot) -> str:
@@ -27,4 +68,20 @@ def _perfdata(snapshot: FleetSnapshot) -> str:
         fields.append(f"kv_max={max(fullest) * 100:.1f}%;;;0;100")
     if latencies:
         fields.append(f"latency_max={max(latencies):.4f}s")
+    ttfts = [view.ttft_p95_s for view in views if view.ttft_p95_s is not None]
+    if ttfts:
+        fields.append(f"ttft_p95_max={max(ttfts):.4f}s")
+    fields += _of_gpus(snapshot)
     return " ".join(fields)
+
+
+def _of_gpus(snapshot: FleetSnapshot) -> list[str]:
+    gpus = [gpu for host in snapshot.hosts for gpu in host.gpus]
+    free = [
+        gpu.memory_total_bytes - gpu.memory_used_bytes
+        for gpu in gpus
+        if gpu.memory_total_bytes is not None and gpu.memory_used_bytes is not None
+    ]
+    heat = [gpu.temperature_c for gpu in gpus if gpu.temperature_c is not None]
+    fields = [f"vram_free_min={min(free)}B"] if free else []
+    return [*fields, f"gpu_temp_max={max(heat):.0f}"] if heat else fields

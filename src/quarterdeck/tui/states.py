@@ -16,8 +16,6 @@ class Look(NamedTuple):
     tone: str
     meaning: str
     """One sentence for the help screen."""
-    advice: str = ""
-    """What to try, for the detail screen."""
 
 
 WAITING = Look("…", "…", "faint", "Not polled yet: waiting for the first answer.")
@@ -28,43 +26,37 @@ LOOKS: dict[State, Look] = {
         "DOWN",
         "state-down",
         "It can't be used: nobody answers, or the answer is an error.",
-        "Is the server running, and does the url name the right port? A vLLM that still loads its model refuses, too.",
     ),
     State.STALLED: Look(
         "■",
         "STALLED",
         "state-stalled",
         "It answers, requests run or wait, but no token comes out.",
-        "Look at the server's log and its GPUs; a hung engine needs a restart.",
     ),
     State.AUTH: Look(
         "⊘",
         "AUTH",
         "state-auth",
         "401 or 403: the key is missing or wrong.",
-        'Give the endpoint its key in the fleet file: auth = { env = "NAME" }, { file = … } or { command = … }.',
     ),
     State.STALE: Look(
         "○",
         "STALE",
         "state-stale",
         "The last good answer is old; the numbers are of then.",
-        "The server may be frozen or the line slow; a longer timeout helps where answers take long.",
     ),
     State.RESTARTED: Look(
         "↻",
         "RESTARTED",
         "state-restarted",
         "It came back within the last minute; its counters began anew.",
-        "If nobody restarted it, its log has the reason.",
     ),
-    State.LOADING: Look("◐", "LOADING", "state-loading", "The server is up, the model is not ready yet.", "Wait."),
+    State.LOADING: Look("◐", "LOADING", "state-loading", "The server is up, the model is not ready yet."),
     State.BUSY: Look(
         "▲",
         "BUSY",
         "state-busy",
         "Requests wait, the KV cache is nearly full, or it turns requests away (429).",
-        "It works at its limit; send requests elsewhere or add a replica.",
     ),
     State.SLEEPING: Look(
         "◌",

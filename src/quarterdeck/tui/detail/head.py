@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from quarterdeck.format import DASH, age, duration, printable
+from quarterdeck.model.advice import ADVICE
 from quarterdeck.model.fleet import EndpointView, State
 from quarterdeck.tui.cells import Moment, age_text, reason_text
 from quarterdeck.tui.detail.parts import INDENT, LABEL, Section, bulleted, worded
@@ -42,8 +43,9 @@ def why_lines(view: EndpointView, width: int) -> list[Line]:
     lines += _listed("! ails", _ailing(view), width, WARN)
     if view.state not in (None, State.OK):
         lines += worded("means", seen.meaning, width, MUTED)
-    if seen.advice:
-        lines += worded("try", seen.advice, width, MUTED)
+    advice = ADVICE.get(view.state) if view.state is not None else None
+    if advice:
+        lines += worded("try", advice, width, MUTED)
     return lines
 
 
