@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -37,9 +38,9 @@ class Audit:
     def write(self, record: Mapping[str, Any]) -> None:
         """Add a line, with when and by whom before what ``record`` says. Raises OSError."""
         line = {"time": iso(self._wall()), "user": user_name(), **record}
-        os.write(
-            self._descriptor, f"{json.dumps(line, ensure_ascii=False)}\n".encode()
-        )  # in one call: no half lines mix
+        written = f"{json.dumps(line)}\n".encode()
+        if os.write(self._descriptor, written) != len(written):  # in one call: no half lines mix
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def close(self) -> None:
         """Close it."""

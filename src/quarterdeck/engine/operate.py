@@ -10,7 +10,7 @@ from quarterdeck.engine.audit import user_name
 from quarterdeck.engine.jobs.folder import JobFolder
 from quarterdeck.engine.safety import check, deployment_of, endpoint_of
 from quarterdeck.errors import UsageError
-from quarterdeck.model.actions import BY_ID, On
+from quarterdeck.model.actions import BY_ID, Action, On
 from quarterdeck.model.capability import why_not
 from quarterdeck.model.fleet import EndpointView
 from quarterdeck.model.job import Job, Order
@@ -46,6 +46,9 @@ def described(
 ) -> Job:
     """The record of ``order``: where it goes, and how that was known. Raises UsageError where it can't be done."""
     action = BY_ID[order.action]
+    lacking = _lacking(action, order)
+    if lacking:
+        raise UsageError(f"{action.label.lower()} {order.about}: {lacking}")
     source = str(fleet.source.absolute()) if fleet.source is not None else None
     if action.on is On.DEPLOYMENT:
         deployment = deployment_of(fleet, order)
@@ -75,3 +78,12 @@ def described(
         engine=engine,
         expected_bytes=expected_bytes,
     )
+
+
+def _lacking(action: Action, order: Order) -> str:
+    """What the action has to be told and the order doesn't say, in words; "" where it says all."""
+    if action.on is On.MODEL and not order.model:
+        return "of which model?"
+    given = {"model": order.model, **order.options}
+    missing = [each for each in action.arguments if each.required and given.get(each.name) in (None, "")]
+    return f"its {missing[0].name} is missing (as in {missing[0].example})" if missing else ""

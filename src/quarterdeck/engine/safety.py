@@ -35,7 +35,10 @@ class Asking(NamedTuple):
 
 
 def asks(fleet: FleetConfig, order: Order, *, view: EndpointView | None, read_only: bool) -> Asking:
-    """What ``order`` needs. ``view`` is its endpoint as last seen; ``read_only`` that of the console or command line. Pure."""
+    """What ``order`` needs. ``view`` is its endpoint as last seen; ``read_only`` that of the console or command line. Pure.
+
+    What is protected has its name typed before anything at all is done to it, a pull or a wake-up included.
+    """
     action = BY_ID.get(order.action)
     if action is None:
         return Asking(f"there is no action {order.action!r}")
@@ -99,9 +102,7 @@ def impact(action: Action, order: Order, view: EndpointView | None) -> tuple[str
         if model is not None and model.state is ModelState.LOADED:
             told.append("it is in memory now")
     if action.id == "unload_all" and view is not None:
-        loaded = [each for each in view.models if each.state is ModelState.LOADED]
-        held = sum(each.size_bytes or 0 for each in loaded)
-        told.append(f"{len(loaded)} model{'s' if len(loaded) != 1 else ''} leave memory: {size(held)}")
+        told.append(_leaving([each.size_bytes for each in view.models if each.state is ModelState.LOADED]))
     if action.id == "rename":
         told.append(f"requests that name it {order.model} will fail")
     if action.id == "lora_unload":
@@ -126,6 +127,14 @@ def _requests(action: Action, view: EndpointView | None) -> list[str]:
     if view.waiting:
         told.append(f"{view.waiting} {'are' if view.waiting != 1 else 'is'} waiting")
     return told
+
+
+def _leaving(sizes: list[int | None]) -> str:
+    """ "2 models leave memory: 41 GiB", as far as is known."""
+    known = [each for each in sizes if each is not None]
+    about = "" if len(known) == len(sizes) else "at least "
+    held = f": {about}{size(sum(known))}" if known else ""
+    return f"{len(sizes)} model{'s leave' if len(sizes) != 1 else ' leaves'} memory{held}"
 
 
 def _model(order: Order, view: EndpointView | None) -> ModelReading | None:

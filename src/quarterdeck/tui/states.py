@@ -51,7 +51,7 @@ LOOKS: dict[State, Look] = {
         "state-restarted",
         "It came back within the last minute; its counters began anew.",
     ),
-    State.LOADING: Look("◐", "LOADING", "state-loading", "The server is up, the model is not ready yet."),
+    State.LOADING: Look("◐", "LOADING", "state-loading", "It starts, or its model is not ready yet."),
     State.BUSY: Look(
         "▲",
         "BUSY",

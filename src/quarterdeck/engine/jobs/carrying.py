@@ -13,12 +13,11 @@ from quarterdeck.engine.clock import SYSTEM_CLOCK
 from quarterdeck.engine.jobs.hands import Failed, Hands
 from quarterdeck.engine.opening import Opening
 from quarterdeck.engine.safety import endpoint_of
-from quarterdeck.errors import QuarterdeckError
 from quarterdeck.model.actions import BY_ID, On
 from quarterdeck.model.job import Job, Progress
 
 if TYPE_CHECKING:
-    from quarterdeck.endpoints.acting.base import Actor, Interrupted
+    from quarterdeck.endpoints.acting.base import Actor
 
 TRIES = 8
 """So many in a row may bring nothing before it is given up."""
@@ -31,10 +30,10 @@ def fleet_of(job: Job) -> FleetConfig:
         return FleetConfig()
     from quarterdeck.config.load import load
 
-    try:
-        return load(job.fleet).config
-    except QuarterdeckError as error:
-        raise Failed(f"{job.fleet} can't be used any more: {error.message}") from None
+    loaded = load(job.fleet)
+    if loaded.problems and not loaded.config.endpoints:
+        raise Failed(f"the fleet file can't be used any more: {loaded.problems[0]}")
+    return loaded.config
 
 
 def spec_of(job: Job, fleet: FleetConfig) -> EndpointSpec:
@@ -46,7 +45,14 @@ def spec_of(job: Job, fleet: FleetConfig) -> EndpointSpec:
         raise Failed(f"{job.order.target} is another server now: {spec.url}, not {job.url}")
     if job.url is None:
         raise Failed(f"the fleet file has no endpoint {job.order.target!r} any more")
+    known = next((each.name for each in fleet.endpoints if _same_url(each.url, job.url)), None)
+    if known is not None:  # what protects it goes by its name
+        raise Failed(f"{job.url} is called {known} in the fleet file, not {job.order.target}")
     return EndpointSpec(job.order.target, job.url, job.engine or "auto", boundary=default_boundary(job.url))
+
+
+def _same_url(one: str, other: str) -> bool:
+    return one.rstrip("/").casefold() == other.rstrip("/").casefold()
 
 
 async def carry_out(hands: Hands, fleet: FleetConfig) -> str:
@@ -82,30 +88,32 @@ async def _by_actor(hands: Hands, spec: EndpointSpec) -> str:
 async def repeated(hands: Hands, actor: Actor) -> str:
     """Do it, and again where the connection went: as long as each try brings something, it goes on. Raises Failure, Failed."""
     from quarterdeck.endpoints.acting.base import Deed, Interrupted
+    from quarterdeck.model.reading import Outcome
+    from quarterdeck.wire.failure import Failure
 
     deed = Deed(hands.job.order, hands.job.expected_bytes)
-    vain = 0
+    vain, interrupted = 0, False
     while True:
         before = hands.job.progress.completed or 0
         try:
             return await actor.act(deed, hands.report)
         except Interrupted as interruption:
-            vain = 1 if (hands.job.progress.completed or 0) > before else vain + 1
-            if vain > TRIES:
-                raise Failed(
-                    f"{interruption}; given up after {TRIES} tries that brought nothing\nResume it later."
-                ) from None
-            await _rest(hands, interruption, vain)
+            why, interrupted = str(interruption), True
+        except Failure as failure:
+            if not interrupted or failure.outcome not in (Outcome.REFUSED, Outcome.TIMEOUT):
+                raise
+            why = failure.reason  # a server that restarts isn't there for a while
+        vain = 1 if (hands.job.progress.completed or 0) > before else vain + 1
+        if vain > TRIES:
+            raise Failed(f"{why}; given up after {TRIES} tries that brought nothing\nResume it later.")
+        await _rest(hands, why, vain)
 
 
-async def _rest(hands: Hands, interruption: Interrupted, vain: int) -> None:
+async def _rest(hands: Hands, why: str, vain: int) -> None:
     """Wait before the next try, longer each time that nothing came, and not all at the same time."""
     wait = min(LONGEST_WAIT_S, SHORTEST_WAIT_S * 2 ** (vain - 1)) * random.uniform(0.75, 1.25)  # noqa: S311
-    hands.log(f"{interruption}; again in {wait:.0f} s")
     progress = hands.job.progress
-    hands.report(
-        Progress(f"{interruption}; again in {wait:.0f} s", progress.fraction, progress.completed, progress.total)
-    )
+    hands.report(Progress(f"{why}; again in {wait:.0f} s", progress.fraction, progress.completed, progress.total))
     await asyncio.sleep(wait)
 
 

@@ -12,8 +12,6 @@ import json
 import os
 import secrets
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +20,7 @@ from pathlib import Path
 
 from quarterdeck.config.fleet import JobSettings
 from quarterdeck.engine.jobs.record import from_json, to_json
+from quarterdeck.engine.jobs.spawning import spawn_worker
 from quarterdeck.errors import QuarterdeckError, UsageError
 from quarterdeck.model.job import Job, JobState
 
@@ -29,7 +28,7 @@ _ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"
 """Without what is mistaken for something else when it is read aloud."""
 _LENGTH = 5
 _MOST_BYTES = 256 * 1024
-_SPAWNED_WITHIN_S = 20.0
+_LEFT_WITHIN_S, _LOOK_EVERY_S = 5.0, 0.02
 RECORD, LOG, LOCK, CANCEL = "job.json", "log.txt", "lock", "cancel"
 
 Spawn = Callable[[Path, int], None]
@@ -69,7 +68,11 @@ class JobFolder:
                 self._prune(settings or JobSettings())
                 made = replace(job, id=self._new_id(), state=JobState.QUEUED, created=self._wall())
                 self._folder(made.id).mkdir(mode=0o700)
-                self._begin(made)
+                try:
+                    self._begin(made)
+                except BaseException:
+                    shutil.rmtree(self._folder(made.id), ignore_errors=True)
+                    raise
         except OSError as error:
             raise _unwritable(self.path, error) from None
         return made
@@ -108,7 +111,12 @@ class JobFolder:
                     worker=None,
                     attempts=job.attempts + 1,
                 )
-                self._begin(queued)
+                try:
+                    self._begin(queued)
+                except BaseException:
+                    with contextlib.suppress(OSError):
+                        self.write(job)
+                    raise
         except OSError as error:
             raise _unwritable(self.path, error) from None
         return queued
@@ -118,7 +126,7 @@ class JobFolder:
         folder = self._folder(job.id)
         descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            _locked(descriptor, job.id)
             self.write(job)
             self._spawn(folder, descriptor)
         finally:
@@ -184,8 +192,10 @@ class JobFolder:
         """Whether a worker holds the lock."""
         try:
             descriptor = os.open(self._folder(identity) / LOCK, os.O_RDONLY)
-        except OSError:
+        except FileNotFoundError:
             return False
+        except OSError:  # no descriptors left, perhaps: that is no sign of its worker's end
+            return True
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:
@@ -202,7 +212,7 @@ class JobFolder:
         fresh = path.with_suffix(".new")
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(to_json(job), file, ensure_ascii=False)
+            json.dump(to_json(job), file)
         fresh.replace(path)
 
     @contextmanager
@@ -220,9 +230,16 @@ class JobFolder:
     def _prune(self, settings: JobSettings) -> None:
         oldest = self._wall() - settings.keep
         for job in self.read_all():
-            ended = job.ended if job.ended is not None else job.created
-            if job.state.ended and ended < oldest:
+            ended = job.ended or job.created or self._touched(job.id)
+            if job.state.ended and ended < oldest and not self._is_held(job.id):
                 shutil.rmtree(self._folder(job.id), ignore_errors=True)
+
+    def _touched(self, identity: str) -> float:
+        """When something last changed in the folder of a job whose record doesn't tell."""
+        try:
+            return self._folder(identity).stat().st_mtime
+        except OSError:
+            return self._wall()
 
     def _new_id(self) -> str:
         taken = set(self._ids())
@@ -262,23 +279,15 @@ def _unwritable(path: Path, error: OSError) -> QuarterdeckError:
     )
 
 
-def spawn_worker(folder: Path, lock: int) -> None:
-    """Start the worker of a job in a session of its own, so that it outlives this process and its terminal. Raises OSError."""
-    with (folder / LOG).open("ab") as log:
-        (folder / LOG).chmod(0o600)
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "quarterdeck.engine.jobs.worker", str(folder), str(lock)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            pass_fds=(lock,),
-        )
-    try:
-        code = process.wait(
-            _SPAWNED_WITHIN_S
-        )  # it leaves its child behind at once, so that no dead process stays with us
-    except subprocess.TimeoutExpired:
-        return
-    if code:
-        raise OSError(None, f"the worker could not be started (exit code {code}; see {folder / LOG})")
+def _locked(descriptor: int, identity: str) -> None:
+    """Take the lock of a job; the worker of its last attempt may still be on its way out. Raises UsageError."""
+    deadline = time.monotonic() + _LEFT_WITHIN_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise UsageError(f"the worker of job {identity} has not ended yet", hint="Try again later.") from None
+            time.sleep(_LOOK_EVERY_S)
+        else:
+            return

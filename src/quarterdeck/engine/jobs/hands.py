@@ -63,6 +63,8 @@ class Hands:
             return True
         try:
             self._folder.write(self.job)
+        except FileNotFoundError:  # somebody deleted the job's folder: there is nowhere to write any more
+            return True
         except OSError:
             return False
         self._written = self.job

@@ -42,6 +42,7 @@ async def launch(hands: Hands, fleet: FleetConfig) -> str:
     endpoint = endpoint_of(fleet, spec.endpoint)
     if endpoint is None:
         raise Failed(f"the fleet file has no endpoint {spec.endpoint!r} any more, which {spec.name} becomes")
+    work: Launching | None = None
     try:
         work = Launching(hands, spec, endpoint, driver_for(spec, state=state_path()))
         action = hands.job.order.action
@@ -53,6 +54,9 @@ async def launch(hands: Hands, fleet: FleetConfig) -> str:
         return f"stopped: {stopped}; {await work.start()}"
     except DriverError as error:
         raise Failed(str(error)) from None
+    finally:
+        if work is not None:
+            await work.close()
 
 
 class Launching:
@@ -72,6 +76,14 @@ class Launching:
         self._monotonic = monotonic
         self._startup = begin(self._engine())
         self._read = 0
+        self._opening = Opening()
+        self._tunnel = self._opening.tunnel(endpoint, SYSTEM_CLOCK)
+        """Kept while it is watched: to open one takes longer than a look may."""
+
+    async def close(self) -> None:
+        """Let go of the way to its endpoint."""
+        if self._tunnel is not None:
+            await self._tunnel.close()
 
     def _engine(self) -> str:
         if self._endpoint.engine != "auto":
@@ -157,23 +169,20 @@ class Launching:
         if self._engine() not in _HEALTH:
             return _answered(await self._poll())
         fetch = Fetch(target_of(self._endpoint))
-        tunnel = Opening().tunnel(self._endpoint, SYSTEM_CLOCK)
         try:
             async with asyncio.timeout(self._endpoint.timeout):
                 await fetch.ready()
-                if tunnel is not None:
-                    await fetch.through(await tunnel.ready())
+                if self._tunnel is not None:
+                    await fetch.through(await self._tunnel.ready())
                 await fetch.get("/health")
         except (Failure, TimeoutError):
             return False
         finally:
             await fetch.close()
-            if tunnel is not None:
-                await tunnel.close()
         return True
 
     async def _poll(self) -> Reading:
-        endpoint = Opening().endpoint(self._endpoint, SYSTEM_CLOCK)
+        endpoint = self._opening.endpoint(self._endpoint, SYSTEM_CLOCK)
         try:
             return await endpoint.poll()
         finally:

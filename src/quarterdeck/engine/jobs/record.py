@@ -4,32 +4,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from quarterdeck.model.job import Job, JobState, Option, Order, Progress
 
 VERSION = 1
+UNREADABLE = "its record can't be read"
 
 
 def to_json(job: Job) -> dict[str, Any]:
     """The whole of it."""
-    return {"version": VERSION, **asdict(job), "order": {**asdict(job.order), "options": dict(job.order.options)}}
+    plain = replace(job, order=replace(job.order, options=dict(job.order.options)))  # asdict copies no other mapping
+    return {"version": VERSION, **asdict(plain)}
 
 
 def from_json(identity: str, told: object) -> Job:
     """The job that ``told`` is the record of. Whatever is in it: never raises."""
     record = _mapping(told)
     order = _mapping(record.get("order"))
+    state = _state(record.get("state"))
     return Job(
         id=identity,
         order=Order(_text(order, "action"), _text(order, "target"), _text(order, "model") or None, _options(order)),
-        state=_state(record.get("state")),
+        state=state or JobState.DEAD,
         created=_number(record, "created") or 0.0,
         started=_number(record, "started"),
         ended=_number(record, "ended"),
         progress=_progress(_mapping(record.get("progress"))),
-        words=_text(record, "words"),
+        words=_text(record, "words") if state is not None else UNREADABLE,
         attempts=_whole(record, "attempts") or 1,
         place=_text(record, "place"),
         user=_text(record, "user"),
@@ -54,11 +57,11 @@ def _progress(told: Mapping[str, object]) -> Progress:
     )
 
 
-def _state(told: object) -> JobState:
+def _state(told: object) -> JobState | None:
     try:
-        return JobState(str(told))
+        return JobState(told) if isinstance(told, str) else None
     except ValueError:
-        return JobState.DEAD
+        return None
 
 
 def _options(order: Mapping[str, object]) -> dict[str, Option]:
@@ -82,7 +85,11 @@ def _number(told: Mapping[str, object], name: str) -> float | None:
     value = told.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if math.isfinite(value) else None
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _whole(told: Mapping[str, object], name: str) -> int | None:

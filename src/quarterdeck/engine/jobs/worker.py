@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import signal
 import sys
@@ -24,13 +25,25 @@ TURN_EVERY_S = 0.5
 def main(argv: list[str]) -> int:
     """Leave a child behind, and go: so nobody has to wait for it."""
     folder, lock = Path(argv[0]), int(argv[1])
+    if not _is_its_lock(folder, lock):
+        sys.stderr.write("this is no lock of that job, or another worker has it\n")
+        return 2
     if os.fork():
         return 0
     os.set_inheritable(lock, False)  # what a job starts must not keep it alive
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN, which the servers that a job starts would inherit
     asyncio.run(work(folder))
     return 0
+
+
+def _is_its_lock(folder: Path, lock: int) -> bool:
+    """Whether the descriptor ``lock`` holds the lock of the job in ``folder``: no job ever has two workers."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(lock), (folder / "lock").stat())
+    except OSError:
+        return False
 
 
 async def work(path: Path) -> None:
@@ -48,6 +61,8 @@ async def work(path: Path) -> None:
     attending = asyncio.create_task(hands.attend())
     try:
         state, words = await _done(hands, lambda: turn(hands, folder))
+    except Exception as error:  # noqa: BLE001  (a bug here is a result too, not a job that seems to have been killed)
+        state, words = JobState.FAILED, _bug(hands, error)
     finally:
         attending.cancel()
     await hands.finish(state, words)
@@ -73,11 +88,12 @@ async def _done(hands: Hands, wait_for_turn: Callable[[], Awaitable[None]]) -> t
 
     job = hands.job
     try:
-        fleet = fleet_of(job)
-        check(fleet, job.order, job.confirmed)
+        check(fleet_of(job), job.order, job.confirmed)
         await wait_for_turn()
         if hands.stopping.is_set():
             return JobState.CANCELLED, "cancelled before it began"
+        fleet = fleet_of(job)  # somebody may have thought better of it meanwhile
+        check(fleet, job.order, job.confirmed)
         audit = Audit()
     except (QuarterdeckError, Failed) as error:
         return JobState.FAILED, _in_words(error)
@@ -86,12 +102,17 @@ async def _done(hands: Hands, wait_for_turn: Callable[[], Awaitable[None]]) -> t
     began = time.monotonic()
     deed = _audited(job)
     try:
-        audit.write({**deed, "result": BEGUN})
+        try:
+            audit.write({**deed, "result": BEGUN})
+        except OSError as error:
+            return JobState.FAILED, f"nothing was done: the audit log can't be written ({error.strerror or error})"
         hands.becomes(JobState.RUNNING, started=time.time())
         state, words = await _ended(hands, lambda: carry_out(hands, fleet))
-        audit.write({**deed, "result": state.value, "duration_s": round(time.monotonic() - began, 3), "words": words})
-    except OSError as error:
-        return JobState.FAILED, f"the audit log can't be written ({error.strerror or error})"
+        took = round(time.monotonic() - began, 3)
+        try:
+            audit.write({**deed, "result": state.value, "duration_s": took, "words": words})
+        except OSError as error:  # what is done is done
+            return state, f"{words}\nThe audit log could not be written ({error.strerror or error})."
     finally:
         audit.close()
     return state, words
@@ -116,12 +137,17 @@ async def _ended(hands: Hands, deed: Callable[[], Awaitable[str]]) -> tuple[JobS
         return JobState.CANCELLED, "cancelled"
     except (Failed, QuarterdeckError) as error:
         return JobState.FAILED, _in_words(error)
-    except Exception as error:  # noqa: BLE001  (a bug here is a result too, not a job that seems to have been killed)
-        import traceback
-
-        hands.log(traceback.format_exc())
-        return JobState.FAILED, f"a bug in this program: {type(error).__name__}; its log has more"
+    except Exception as error:  # noqa: BLE001  (so that its end is written down)
+        return JobState.FAILED, _bug(hands, error)
     return JobState.DONE, words
+
+
+def _bug(hands: Hands, error: Exception) -> str:
+    """What nobody thought of, in words; all of it goes to the log."""
+    import traceback
+
+    hands.log("".join(traceback.format_exception(error)))
+    return f"a bug in this program: {type(error).__name__}; its log has more"
 
 
 def _in_words(error: Exception) -> str:
