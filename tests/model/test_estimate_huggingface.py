@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from quarterdeck.model.estimate import (
@@ -211,6 +211,7 @@ KEYS = (
         ["llama", "gemma3_text", "qwen3_next", "gpt_oss", "opt", "falcon", "nemotron_h", "llama4_text", "\x1b[2J"]
     ),
 )
+@example({"layer_types": [None]}, "llama")
 def test_hostile_configs_give_a_shape_or_names(fields: dict[str, object], name: str) -> None:
     found = from_hf_config(config(model_type=name, **fields))
     if isinstance(found, Unknown):

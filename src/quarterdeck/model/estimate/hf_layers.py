@@ -158,9 +158,9 @@ def _by_layer_types(config: Fields, _name: str, _count: int) -> list[Kind] | Non
     told = config.array("layer_types") or config.array("layers_block_type")
     if not told:
         return None
-    strange = next((each for each in told if not isinstance(each, str) or each not in _WORDS), None)
-    if strange is not None:
-        config.miss("layer_types", f"{printable(repr(strange)[:80], 40)} isn't known")
+    strange = [each for each in told if not isinstance(each, str) or each not in _WORDS]
+    if strange:
+        config.miss("layer_types", f"{printable(repr(strange[0])[:80], 40)} isn't known")
         return None
     kinds = [_WORDS[str(each)] for each in told]
     slides = config.get("use_sliding_window") is not False
