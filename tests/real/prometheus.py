@@ -76,6 +76,11 @@ class Prometheus:
         assert len(result) <= 1, result
         return float(result[0]["value"][1]) if result else None
 
+    async def get(self, path: str, **parameters: str) -> dict[str, Any]:
+        """Any answer of its API, with its status."""
+        answer: dict[str, Any] = (await self._client.get(path, params=parameters)).json()
+        return answer
+
     async def pages(self, since: float, until: float) -> list[Page]:
         """What was scraped with success in between, oldest first, without the ``_created`` series."""
         span = f"[{max(1, round((until - since) * 1000))}ms]"
@@ -122,9 +127,18 @@ Scraping = Callable[..., contextlib.AbstractAsyncContextManager[Prometheus]]
 
 @contextlib.asynccontextmanager
 async def scraping(
-    server: Server, folder: Path, reaper: Reaper, *, page: str = "/metrics", query: Mapping[str, str] | None = None
+    server: Server,
+    folder: Path,
+    reaper: Reaper,
+    *,
+    page: str = "/metrics",
+    query: Mapping[str, str] | None = None,
+    rules: Path | None = None,
 ) -> AsyncIterator[Prometheus]:
-    """A Prometheus that scrapes ``server`` twice a second, as long as the block; it has a page already when that begins."""
+    """A Prometheus that scrapes ``server`` twice a second, as long as the block; it has a page already when that begins.
+
+    It evaluates the file of ``rules`` as often.
+    """
     port, name = free_port(), f"prometheus-{server.name}-{time.monotonic_ns()}"
     job: dict[str, object] = {
         "job_name": "server",
@@ -136,9 +150,9 @@ async def scraping(
         job["authorization"] = {"credentials": server.key}
     interval = f"{SCRAPE_S * 1000:.0f}ms"
     config = folder / f"{name}.yml"  # JSON is YAML
-    config.write_text(
-        json.dumps({"global": {"scrape_interval": interval, "scrape_timeout": interval}, "scrape_configs": [job]})
-    )
+    pace = {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval}
+    rule_files = [str(rules)] if rules is not None else []
+    config.write_text(json.dumps({"global": pace, "rule_files": rule_files, "scrape_configs": [job]}))
     command = (
         *(str(prometheus()), f"--config.file={config}", f"--storage.tsdb.path={folder / name}"),
         *(f"--web.listen-address={HOST}:{port}", "--log.level=warn"),

@@ -11,7 +11,7 @@ _EPILOG = """\
 Without --fleet or --url it takes $QUARTERDECK_FLEET, ./fleet.toml, the fleet.toml of your config folder,
 or else whatever model servers it finds on this machine."""
 
-_READING = ("status", "check", "probe", "config", "demo", "doctor")
+_READING = ("status", "check", "probe", "export", "config", "demo", "doctor")
 """The commands before which the table of actions need not be read: `check` has a budget."""
 
 
@@ -40,11 +40,12 @@ def parse(argv: list[str]) -> argparse.Namespace:
     _status(commands, needed="status" in argv)
     _check(commands, needed="check" in argv)
     _probe(commands, needed="probe" in argv)
+    _export(commands, needed="export" in argv)
     _config(commands, needed="config" in argv)
     _demo(commands, needed="demo" in argv)
     _doctor(commands, needed="doctor" in argv)
     if argv and argv[0] not in _READING:
-        _acting(commands, argv)
+        argv = _acting(commands, argv)
     arguments = parser.parse_args(argv)
     before, after = arguments.urls_before or [], getattr(arguments, "url", None) or []
     arguments.url = before + after  # a subcommand's own would replace those given before it
@@ -119,6 +120,18 @@ def _probe(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> No
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 
+def _export(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> None:
+    parser = _command(commands, "export", "Tell Prometheus of the fleet, on a port or in a file, until told to stop.")
+    if not needed:
+        return
+    _add_fleet(parser, argparse.SUPPRESS)
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--listen", metavar="ADDRESS", help="where to answer (default: 127.0.0.1:9788)")
+    place.add_argument("--textfile", metavar="FILE.prom", help="write this file each interval, for node_exporter")
+    text = "how often to poll (default: the fleet file's, 2)"
+    parser.add_argument("--interval", type=_seconds, default=argparse.SUPPRESS, metavar="SECONDS", help=text)
+
+
 def _config(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> None:
     parser = _command(commands, "config", "Check, show or begin a fleet.toml.")
     if not needed:
@@ -139,8 +152,11 @@ def _config(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> N
             action.add_argument("file", nargs="?", default="fleet.toml", metavar="FILE", help="default: ./fleet.toml")
 
 
-def _acting(commands: argparse._SubParsersAction[_Parser], argv: list[str]) -> None:
-    """The commands that act; made only where a command was typed, because the table of actions isn't free."""
+def _acting(commands: argparse._SubParsersAction[_Parser], argv: list[str]) -> list[str]:
+    """The commands that act; made only where a command was typed, because the table of actions isn't free.
+
+    Returns what is left to read.
+    """
     from quarterdeck.cli import words
 
     first = next((word for word in argv if words.is_first(word)), "")
@@ -148,6 +164,7 @@ def _acting(commands: argparse._SubParsersAction[_Parser], argv: list[str]) -> N
     words.add_show(commands, _add_fleet, needed=first == "show")
     words.add_jobs(commands, needed=first == "jobs")
     words.add_audit(commands, needed=first == "audit")
+    return words.add_launch(commands, argv, _add_fleet, needed=first == "launch")
 
 
 def _demo(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> None:

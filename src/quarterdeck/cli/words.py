@@ -20,7 +20,7 @@ def words(action: Action) -> tuple[str, ...]:
 
 def is_first(word: str) -> bool:
     """Whether a word begins a command of this module."""
-    return word in ("show", "jobs", "audit") or any(word == words(action)[0] for action in ACTIONS)
+    return word in ("show", "jobs", "audit", "launch") or any(word == words(action)[0] for action in ACTIONS)
 
 
 def takes_model(action: Action) -> bool:
@@ -139,3 +139,47 @@ def add_show(commands: argparse._SubParsersAction[Any], add_fleet: AddFleet, *, 
         parser.add_argument("--newer", action="store_true", help="ask its registry whether there is a newer one")
         parser.add_argument("--json", action="store_true", help="one JSON document")
         add_fleet(parser, argparse.SUPPRESS)
+
+
+def add_launch(
+    commands: argparse._SubParsersAction[Any], argv: list[str], add_fleet: AddFleet, *, needed: bool
+) -> list[str]:
+    """`quarterdeck launch`; returns what argparse is to read. What stands behind "--" is vLLM's, and isn't for argparse."""
+    text = "Start a new vLLM on this machine, and save it as a [[deployment]]. Behind -- come further arguments of vllm serve."
+    parser = commands.add_parser("launch", help=text, description=text, allow_abbrev=False)
+    parser.set_defaults(command="launch", extra=[])
+    if not needed:
+        return argv
+    parser.add_argument("model", metavar="MODEL", help="its name on Hugging Face, or a folder")
+    for option, metavar, help_text in (
+        ("--name", "NAME", "what the deployment and its endpoint are called (default: by the model)"),
+        ("--port", "PORT", "where it listens, on 127.0.0.1 (default: 8000)"),
+        ("--tensor-parallel", "N", "so many GPUs share the model"),
+        ("--max-model-len", "TOKENS", "the longest context: 32768, 32k or auto"),
+        ("--gpu-memory-utilization", "SHARE", "of each GPU's memory: 0.9 or 90%%"),
+        ("--quantization", "NAME", "such as fp8, where the model doesn't say"),
+        ("--gpus", "0,1", "the GPUs it may use"),
+        ("--program", "VLLM", "the vllm to run (default: the one in PATH)"),
+    ):
+        parser.add_argument(option, metavar=metavar, default="", help=help_text)
+    parser.add_argument("--lora", action="append", default=[], metavar="NAME=PATH", help="an adapter (repeatable)")
+    parser.add_argument(
+        "--save",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="write it into the fleet file in use, or a new one in your config folder (default), or not",
+    )
+    parser.add_argument("--yes", "-y", action="store_true", help="don't ask, where something is known to be wrong")
+    parser.add_argument("--confirm", metavar="NAME", help="its name, where this machine is protected")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the command and what it would take, start nothing"
+    )
+    parser.add_argument("--detach", action="store_true", help="don't wait until it serves; `quarterdeck jobs` shows it")
+    parser.add_argument("--read-only", action="store_true", help="refuse to change anything")
+    parser.add_argument("--json", action="store_true", help="one JSON document at the end")
+    add_fleet(parser, argparse.SUPPRESS)
+    if "--" not in argv:
+        return argv
+    cut = argv.index("--")
+    parser.set_defaults(extra=argv[cut + 1 :])
+    return argv[:cut]
