@@ -29,7 +29,8 @@ TOKENS = 8000
 POLL_S = 2.0
 TIMEOUT_S = 1.5
 """Shorter than the interval, so that even a frozen server's polls never overlap."""
-WINDOW_S = 10.0
+WINDOW_S = 8.0
+"""Longer, and it would be a pause: a mean over that is shown by nobody."""
 OTHERS = 20
 
 
