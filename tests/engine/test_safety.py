@@ -262,9 +262,11 @@ def test_nothing_running_is_nothing_to_ask_about() -> None:
 
 
 def test_what_is_deleted_is_told_in_bytes() -> None:
-    view = endpoint_view("e", models=(model("a", size_bytes=5 * 2**30), model("b", ModelState.INSTALLED)))
-    assert "deletes 5.0 GiB from its disk; it is in memory now" in told("delete", view, "a")
+    on_disk = model("a", ModelState.INSTALLED, size_bytes=5 * 2**30)
+    view = endpoint_view("e", models=(on_disk, model("b", ModelState.INSTALLED), model("c", size_bytes=2**30)))
+    assert told("delete", view, "a") == "deletes 5.0 GiB from its disk"
     assert told("delete", view, "b") == "deletes it from its disk"
+    assert "deletes it from its disk; it is in memory now" in told("delete", view, "c")  # its size is that in memory
     assert told("delete", None, "a") == "deletes it from its disk"
 
 

@@ -97,7 +97,10 @@ def impact(action: Action, order: Order, view: EndpointView | None) -> tuple[str
     model = _model(order, view)
     told = _requests(action, view)
     if action.id == "delete":
-        known = model.size_bytes if model is not None else None
+        on_disk = (
+            model is not None and model.state is ModelState.INSTALLED
+        )  # loaded, its size is what it takes in memory
+        known = model.size_bytes if model is not None and on_disk else None
         told.append(f"deletes {size(known)} from its disk" if known is not None else "deletes it from its disk")
         if model is not None and model.state is ModelState.LOADED:
             told.append("it is in memory now")
