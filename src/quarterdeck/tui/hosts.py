@@ -30,8 +30,6 @@ if TYPE_CHECKING:  # what isn't needed to paint the first frame isn't imported b
 
 LONGEST_NAME = 18
 HOT_C = 85.0
-TROUBLE_FIRST = 110
-"""Narrower than this, the word for what is wrong takes the power limit's place."""
 OLD_S = 5.0
 """What could not be read again for so long is dated."""
 
@@ -214,12 +212,23 @@ def _roomy(hosts: Sequence[HostView], width: int, now: float) -> list[Line]:
     bars = min(28, max(6, (width - 74) // 3))
     names = max((cell_width(_gpu_name(gpu)) for host in hosts for gpu in host.gpus), default=0)
     stacks = _stacks(hosts, bars)
+    memories = {
+        (host.name, gpu.key): stacks.get((host.name, gpu.key)) or bar(gpu.memory_fraction, bars, "bar-memory")
+        for host in hosts
+        for gpu in host.gpus
+    }
+    limits = not any(  # what is wrong comes first; and what is dropped is dropped on all lines, so that they line up
+        _marks(gpu, now)
+        and width_of(_gpu_runs(gpu, memories[host.name, gpu.key], min(names, 28), width, now, limits=True)) > width
+        for host in hosts
+        for gpu in host.gpus
+    )
     lines = [Line((Run("   hosts and GPUs", MUTED),), "head")]
     for host in hosts:
         lines.append(_host_title(host, width, now))
         for gpu in host.gpus:
-            memory = stacks.get((host.name, gpu.key)) or bar(gpu.memory_fraction, bars, "bar-memory")
-            line = _gpu_line(gpu, memory, min(names, 28), width, now)
+            runs = _gpu_runs(gpu, memories[host.name, gpu.key], min(names, 28), width, now, limits=limits)
+            line = Line(cut(runs, width))
             lines.append(_greyed(line) if is_old_gpu(gpu, host, now) else line)
     return lines
 
@@ -255,7 +264,9 @@ def _host_title(host: HostView, width: int, now: float) -> Line:
     return Line(spread(cut(left, width), right, width))
 
 
-def _gpu_line(gpu: GpuView, memory: tuple[Run, ...], name_width: int, width: int, now: float) -> Line:
+def _gpu_runs(
+    gpu: GpuView, memory: tuple[Run, ...], name_width: int, width: int, now: float, *, limits: bool
+) -> list[Run]:
     bars = width_of(memory)
     runs = [Run(f"     {gpu.index}  ", FAINT), Run(fit(_gpu_name(gpu), name_width) + "  ", MUTED)]
     if width - width_of(runs) < bars * 2 + 52:
@@ -265,12 +276,11 @@ def _gpu_line(gpu: GpuView, memory: tuple[Run, ...], name_width: int, width: int
         Run(fit(size(gpu.memory_used_bytes), 9, right=True)),
         Run(f" of {fit(size(gpu.memory_total_bytes), 8)}", MUTED),
     ]
-    found = _marks(gpu, now)
-    limit = "" if gpu.power_limit_w is None or (found and width < TROUBLE_FIRST) else f" of {gpu.power_limit_w:.0f} W"
+    limit = f" of {gpu.power_limit_w:.0f} W" if limits and gpu.power_limit_w is not None else ""
     runs += [*_watts(gpu), Run(limit, FAINT), *_heat(gpu)]
-    for mark in found:
+    for mark in _marks(gpu, now):
         runs += [Run("  "), Run(mark.word, mark.tone)]
-    return Line(cut(runs, width))
+    return runs
 
 
 def _gpu_name(gpu: GpuView) -> str:
