@@ -30,6 +30,8 @@ _STATE = 11
 _ACTION = 15
 _SHARE = 5
 _AGE = 6
+_FAR = 33
+"""Cells of share, rate and time left."""
 _FULL_FROM = 100
 """From this width on a row has its action in a column of its own, and a bar."""
 
@@ -84,7 +86,11 @@ def row_line(job: Job, width: int, unix: float, *, selected: bool) -> Line:
         left.append(Run(fit(label(job), _ACTION), PLAIN))
     room = max(8, width - width_of(left) - width_of((old,)) - 1)
     name = what if full else f"{label(job).lower()} {what}"
-    right = _outcome(job, room - cell_width(name) - 2) if job.state.ended and full else _far(job, full=full)
+    right = (
+        _outcome(job, room - cell_width(name) - 2)
+        if job.state.ended and full
+        else _far(job, room - cell_width(name), full=full)
+    )
     left.append(Run(fit(name, max(8, min(cell_width(name), room - width_of(right)))), STRONG))
     gap = (Run("  "),) if job.state.ended and full else ()
     if gap:
@@ -105,7 +111,7 @@ def _outcome(job: Job, room: int) -> tuple[Run, ...]:
     return (Run(fit(words, min(room, cell_width(words))), tone),) if words and room > 3 else ()
 
 
-def _far(job: Job, *, full: bool) -> tuple[Run, ...]:
+def _far(job: Job, room: int, *, full: bool) -> tuple[Run, ...]:
     """How far it is: a share; where there is room a bar, the rate and the time left."""
     if job.state.ended:
         return ()
@@ -116,7 +122,8 @@ def _far(job: Job, *, full: bool) -> tuple[Run, ...]:
         return (share,)
     told = f"{size(progress.rate)}/s" if progress.rate is not None else fit(printable(progress.phase, 40), 24).rstrip()
     left = f"{age(progress.eta_s)} left" if progress.eta_s is not None else ""
-    return (Run(" "), *bar(progress.fraction, 20), share, Run(f"  {told:>12}", PLAIN), Run(f"  {left:>10}", MUTED))
+    bars = max(6, min(20, room - _FAR - 2))
+    return (Run(" "), *bar(progress.fraction, bars), share, Run(f"  {told:>12}", PLAIN), Run(f"  {left:>10}", MUTED))
 
 
 def details(job: Job, width: int, unix: float, height: int) -> list[Line]:
