@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from quarterdeck.config.fleet import ConsoleSettings, EndpointSpec, FleetConfig, HostSpec
+from quarterdeck.config.fleet import ConsoleSettings, DeploymentSpec, EndpointSpec, FleetConfig, HostSpec
 from quarterdeck.engine.clock import Clock
 from quarterdeck.model.events import Event, EventKind
 from quarterdeck.model.fleet import (
@@ -66,8 +66,13 @@ class FakeEngine:
     def snapshot(self) -> FleetSnapshot:
         return self.newest
 
-    def add(self, endpoints: tuple[EndpointSpec, ...], hosts: tuple[HostSpec, ...] = ()) -> None:
-        self.calls.append(("add", endpoints))
+    def add(
+        self,
+        endpoints: tuple[EndpointSpec, ...],
+        hosts: tuple[HostSpec, ...] = (),
+        deployments: tuple[DeploymentSpec, ...] = (),
+    ) -> None:
+        self.calls += [("add", endpoints), *([("add_deployments", deployments)] if deployments else [])]
 
     def refresh(self, name: str | None = None) -> None:
         self.calls.append(("refresh", name))

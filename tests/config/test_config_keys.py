@@ -42,7 +42,8 @@ PLAIN_KEYS = [(table, key) for table, key in EVERY_KEY if not isinstance(key.kin
 
 @pytest.mark.parametrize("table", list(every_table()), ids=lambda table: table.name)
 def test_every_field_is_a_key_and_every_key_a_field(table: Table) -> None:
-    assert [key.name for key in table.keys] == list(table.fields())
+    told = [name for name in table.fields() if name not in ("kept",)]  # where it stands is not written in it
+    assert [key.name for key in table.keys] == told
 
 
 @pytest.mark.parametrize(("table", "key"), PLAIN_KEYS, ids=lambda part: part.name)

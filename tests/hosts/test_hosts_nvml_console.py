@@ -202,7 +202,7 @@ def test_values_grow_old_once_a_getter_hangs(simulated: Simulated, ollama: Ollam
         shown.until("79.6 GiB")
         simulated.control.write_text("2 hang nvmlDeviceGetPowerUsage\n")
         shown.until(SILENT)
-        shown.until("its values are ")
+        shown.until("its driver hangs; values ")
         goes_on(ollama, shown)
         os.write(shown.fd, b"qq")  # back to the fleet, and out
         assert shown.ended() == 0

@@ -16,8 +16,10 @@ from fakes import GIB, config, endpoint_view, gpu, host_view, model, snapshot
 from gpu_fleets import ORPHAN, full_gpu, gpu_fleet
 from quarterdeck.model.fleet import EMPTY_FLEET, FleetSnapshot
 from quarterdeck.model.gpu import Ecc, GpuProcess, GpuView, Holder, Xid
+from quarterdeck.model.host import HostView
 from quarterdeck.tui.cells import Moment
 from quarterdeck.tui.gpus.bars import stack
+from quarterdeck.tui.gpus.charts import chart_lines
 from quarterdeck.tui.gpus.fleet_list import listing
 from quarterdeck.tui.gpus.listing import Listing, Shown
 from quarterdeck.tui.gpus.orphans import impact
@@ -25,6 +27,7 @@ from quarterdeck.tui.gpus.page import page_lines
 from quarterdeck.tui.gpus.panel import panel_lines
 from quarterdeck.tui.gpus.scene import ORDERS, Entry, Scene, entries, letters, marks
 from quarterdeck.tui.gpus.summary import Summary, summary_line
+from quarterdeck.tui.help import help_lines
 from quarterdeck.tui.hosts import host_lines, roomy_height
 from quarterdeck.tui.lines import BAD, WARN, Line
 from quarterdeck.tui.screens.confirm import ConfirmScreen, confirm_lines
@@ -331,6 +334,54 @@ def test_the_roomy_strip_has_words_and_the_models_letters() -> None:
     assert "✗ LOST 1m" in text
     assert "▼ power cap" in text
     assert "A━━━" in text
+
+
+def hung(count: int = 2, old: float = 30.0) -> HostView:
+    """A machine that is read, but whose driver doesn't answer any more."""
+    cards = tuple(full_gpu(place, at=NOW.now - old, lost=place > 0 and old > 10) for place in range(count))
+    return host_view("h", *cards, reason="the NVIDIA driver does not answer (30 s)", at=NOW.now)
+
+
+def test_a_driver_that_hangs_is_dated_and_grey_everywhere() -> None:
+    host = hung()
+    found = Entry(host, host.gpus[0])
+    fleet = replace(FLEET, hosts=(host,))
+    rows, cards = listed(119, fleet=fleet), listed(199, 60, fleet=fleet)
+    assert cards.cards
+    assert not rows.cards
+    roomy = host_lines((host,), 120, roomy_height((host,)), NOW.now)
+    for lines in (rows.lines, cards.lines, roomy):
+        line = next(line for line in lines if "STALE 30s" in line.text)
+        assert {run.tone for run in line.runs if run.text.strip()} <= {"muted", "faint", "accent", BAD}
+    panel = panel_lines(found, SCENE, 200, 20)
+    assert panel[0].text.count("values 30s old") == 1
+    assert "✗ STALE 30s" in text_of(page_lines(found, SCENE, 1, 80))
+    (compact,) = host_lines((host,), 120, 1, NOW.now)
+    assert "the NVIDIA driver does not answer" in compact.text
+
+
+def test_values_of_a_moment_ago_are_not_old() -> None:
+    host = hung(old=2.0)
+    assert marks(host.gpus[0], NOW.now) == []
+
+
+def test_the_help_tells_what_letters_and_marks_mean() -> None:
+    text = text_of(help_lines(100, "gpus"))
+    for word in ("ORPHAN", "✗ STALE", "▼ …", "Reserved by the driver", "▲ RESET, HOT"):
+        assert word in text
+    assert "✗ STALE" not in text_of(help_lines(100, "fleet"))
+
+
+def test_the_peak_of_a_chart_is_not_below_the_value_of_now() -> None:
+    text = text_of(chart_lines(entry(0), NOW, 1, 100))
+    assert "97%  peak 97%" in text
+    assert "699 W  peak 699 W" in text
+
+
+def test_the_roomy_strip_never_cuts_the_word_for_what_is_wrong() -> None:
+    host = host_view("h", full_gpu(0, throttle=("power cap",)), full_gpu(1))
+    for width in range(62, 201):
+        assert "▼ power cap" in text_of(host_lines((host,), width, roomy_height((host,)), NOW.now)), width
 
 
 # ---- the console

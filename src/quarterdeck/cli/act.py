@@ -12,14 +12,16 @@ import json
 import sys
 from typing import NamedTuple
 
+from quarterdeck.cli.agreeing import agreed
 from quarterdeck.cli.fleets import chosen, searched
+from quarterdeck.cli.meant import meant, places, view_of
 from quarterdeck.cli.waiting import wait_for
 from quarterdeck.cli.words import takes_model, takes_on
 from quarterdeck.config.fleet import FleetConfig
 from quarterdeck.engine.engine import Engine
 from quarterdeck.engine.operate import submit
-from quarterdeck.engine.safety import Asking, Refused, asks
-from quarterdeck.errors import ConfigError, QuarterdeckError, UsageError
+from quarterdeck.engine.safety import Asking, asks
+from quarterdeck.errors import ConfigError, UsageError
 from quarterdeck.format import printable
 from quarterdeck.model.actions import BY_ID, Action, On
 from quarterdeck.model.capability import why_not
@@ -41,8 +43,8 @@ class Wanted(NamedTuple):
 def run(arguments: argparse.Namespace) -> int:
     """Do it, and wait for the end unless --detach says otherwise."""
     choice = chosen(arguments)
-    if choice.problems and not choice.fleet.endpoints:
-        raise ConfigError(choice.problems)
+    if choice.problems:  # one of them may be what protects a server
+        raise ConfigError(choice.problems, hint="Nothing is changed while the fleet file is wrong.")
     return asyncio.run(_run(arguments))
 
 
@@ -59,10 +61,10 @@ async def _run(arguments: argparse.Namespace) -> int:
     asked = [asks(fleet, each.order, view=each.view, read_only=arguments.read_only) for each in wanted]
     if arguments.dry_run:
         return await _dry_run(arguments, fleet, seen, wanted, asked)
-    confirmed = [_agreed(arguments, action, each, asking) for each, asking in zip(wanted, asked, strict=True)]
+    confirmed = [agreed(arguments, action, each.order, asking) for each, asking in zip(wanted, asked, strict=True)]
     jobs = [
-        await submit(fleet, each.order, confirmed=agreed, read_only=arguments.read_only, view=each.view)
-        for each, agreed in zip(wanted, confirmed, strict=True)
+        await submit(fleet, each.order, confirmed=how, read_only=arguments.read_only, view=each.view)
+        for each, how in zip(wanted, confirmed, strict=True)
     ]
     if arguments.detach:
         return _begun(jobs, as_json=arguments.json)
@@ -83,7 +85,7 @@ def orders(arguments: argparse.Namespace, action: Action, fleet: FleetConfig, se
         return [_of_deployment(action, name, given, fleet, seen) for name in arguments.targets]
     if not takes_model(action):
         names = arguments.on if takes_on(action) else arguments.targets
-        views = [_view(name, seen) for name in names or [_only(action, seen)]]
+        views = [view_of(name, seen) for name in names or [_only(action, seen)]]
         return [_checked(action, Order(action.id, view.name, options=given), view, None) for view in views]
     return [
         _checked(action, Order(action.id, view.name, model.id if model else name, given), view, model)
@@ -104,8 +106,8 @@ def _of_deployment(
 ) -> Wanted:
     spec = next((spec for spec in fleet.deployments if spec.name == name), None)
     if spec is None:
-        known = ", ".join(spec.name for spec in fleet.deployments[:8]) or "none"
-        raise UsageError(f"no deployment is called {name!r}", hint=f"fleet.toml has {known}.")
+        hint = meant(name, [spec.name for spec in fleet.deployments], none="fleet.toml has no [[deployment]].")
+        raise UsageError(f"no deployment is called {name!r}", hint=hint)
     view = next((view for view in seen.endpoints if view.name == spec.endpoint), None)
     return Wanted(Order(action.id, name, options=options), view)
 
@@ -116,14 +118,6 @@ def _names(arguments: argparse.Namespace, action: Action, fleet: FleetConfig) ->
         return [spec.endpoint for spec in fleet.deployments if spec.name in arguments.targets]
     named = (arguments.on if takes_on(action) else arguments.targets) or []
     return [spec.name for spec in fleet.endpoints if not named or spec.name in named]
-
-
-def _view(name: str, seen: FleetSnapshot) -> EndpointView:
-    view = next((view for view in seen.endpoints if view.name == name), None)
-    if view is None:
-        names = ", ".join(view.name for view in seen.endpoints[:8]) or "none"
-        raise UsageError(f"no endpoint is called {name!r}", hint=f"There are {names}.")
-    return view
 
 
 def _only(action: Action, seen: FleetSnapshot) -> str:
@@ -139,71 +133,8 @@ def _places(
 ) -> list[tuple[EndpointView, ModelReading | None]]:
     """The endpoints that are meant, with the model there; a download needs no model to be there yet."""
     if action.on is On.ENDPOINT:
-        return [(_view(each, seen), None) for each in on or [_only(action, seen)]]
-    views = [_view(each, seen) for each in on] if on else list(seen.endpoints)
-    having = [(view, model) for view in views if (model := _model(name, view)) is not None]
-    missing = [view.name for view in views if on and _model(name, view) is None]
-    if missing:
-        raise UsageError(f"{missing[0]} has no model {name!r}", hint=_nearby(name, views))
-    if not having:
-        raise UsageError(f"no endpoint has a model {name!r}", hint=_nearby(name, views))
-    if len(having) > 1 and not on:
-        places = ", ".join(view.name for view, _ in having[:8])
-        raise UsageError(f"{len(having)} endpoints have {name}", hint=f"Say which with --on: {places}.")
-    return list(having)
-
-
-def _model(name: str, view: EndpointView) -> ModelReading | None:
-    names = (name, f"{name}:latest")
-    return next((model for model in view.models if model.id in names or model.label in names), None)
-
-
-def _nearby(name: str, views: list[EndpointView]) -> str:
-    import difflib
-
-    known = sorted({model.label for view in views for model in view.models})
-    near = difflib.get_close_matches(name, known, 3, 0.4) or known[:5]
-    return f"There is {', '.join(near)}." if near else "It has told of no models."
-
-
-# ---- whether
-
-
-def _agreed(arguments: argparse.Namespace, action: Action, wanted: Wanted, asking: Asking) -> str:
-    """How it is agreed to, asked for where there is somebody to ask. Raises Refused."""
-    if asking.refused:
-        raise Refused(f"{action.label.lower()} {wanted.order.about}: {asking.refused}")
-    if asking.needs == "nothing":
-        return ""
-    if asking.needs == "name":
-        return _typed(arguments, action, wanted, asking)
-    if arguments.yes:
-        return "yes"
-    for line in asking.impact:
-        sys.stderr.write(f"  {printable(line, 400)}\n")
-    if _question(f"{action.label} {wanted.order.about}? [y/N] ").casefold() in ("y", "yes"):
-        return "yes"
-    raise Refused("nothing was done", hint="--yes agrees beforehand." if not sys.stdin.isatty() else "")
-
-
-def _typed(arguments: argparse.Namespace, action: Action, wanted: Wanted, asking: Asking) -> str:
-    if arguments.confirm == asking.name:
-        return asking.name
-    for line in asking.impact:
-        sys.stderr.write(f"  {printable(line, 400)}\n")
-    question = f"{asking.name} is protected. Type its name to {action.label.lower()} {wanted.order.about}: "
-    if arguments.confirm is None and _question(question) == asking.name:
-        return asking.name
-    raise Refused(f"{asking.name} is protected: nothing was done", hint=f"--confirm {asking.name} agrees beforehand.")
-
-
-def _question(text: str) -> str:
-    """What is typed; "" where nobody can."""
-    if not sys.stdin.isatty():
-        return ""
-    sys.stderr.write(printable(text, 400) + " ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip()
+        return [(view_of(each, seen), None) for each in on or [_only(action, seen)]]
+    return list(places(name, on, seen))
 
 
 # ---- what is said
@@ -262,8 +193,3 @@ def _begun(jobs: list[Job], *, as_json: bool) -> int:
 
 def _print_json(jobs: list[Job]) -> None:
     sys.stdout.write(json.dumps([document(job) for job in jobs], ensure_ascii=False, indent=2) + "\n")
-
-
-def failed(error: QuarterdeckError) -> str:
-    """An error in one line."""
-    return ". ".join(part for part in (error.message, error.hint) if part)

@@ -5,28 +5,37 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import subprocess
+import os
 import sys
 import time
+from pathlib import Path
 
-from quarterdeck.cli.waiting import wait_for
+from quarterdeck.cli.waiting import LOOK_EVERY_S, wait_for
 from quarterdeck.engine.jobs.folder import JobFolder
+from quarterdeck.errors import QuarterdeckError, UsageError
+from quarterdeck.format import printable
 from quarterdeck.model.job import Job
 from quarterdeck.report.jobs import document, line, table
 
 _DAY = 86_400.0
+_LONGEST = 2000
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """0; of `watch` 1 where a job failed or was cancelled."""
+    """0; of `watch` 1 where a job failed or was cancelled. Raises QuarterdeckError."""
     folder = JobFolder()
+    if folder.path.exists() and not os.access(folder.path, os.R_OK | os.X_OK):
+        raise QuarterdeckError(f"{folder.path} can't be read (permission denied)", hint="Jobs are kept there.")
     if arguments.action == "watch":
         return _watch(folder, arguments)
     if arguments.action == "log":
         return _log(folder, arguments)
     if arguments.action in ("cancel", "resume"):
         act = folder.cancel if arguments.action == "cancel" else folder.resume
-        jobs = [act(identity) for identity in arguments.ids]
+        ids = list(
+            dict.fromkeys(folder.read(identity).id for identity in arguments.ids)
+        )  # all exist, or nothing is done
+        jobs = [act(identity) for identity in ids]
         _say(jobs, as_json=arguments.json, doing="stopping" if arguments.action == "cancel" else "resumed")
         return 0
     recent = time.time() - _DAY
@@ -49,10 +58,12 @@ def _say(jobs: list[Job], *, as_json: bool, doing: str) -> None:
 
 
 def _watch(folder: JobFolder, arguments: argparse.Namespace) -> int:
-    named = [folder.read(identity).id for identity in arguments.ids]
+    named = list(dict.fromkeys(folder.read(identity).id for identity in arguments.ids))
     ids = named or [job.id for job in folder.read_all() if not job.state.ended]
     if not ids:
         sys.stderr.write("no job goes on\n")
+        if arguments.json:
+            sys.stdout.write("[]\n")
         return 0
     ended = asyncio.run(wait_for(ids, quiet=arguments.json))
     if arguments.json:
@@ -61,11 +72,38 @@ def _watch(folder: JobFolder, arguments: argparse.Namespace) -> int:
 
 
 def _log(folder: JobFolder, arguments: argparse.Namespace) -> int:
-    path = folder.log_path(folder.read(arguments.ids[0]).id)
-    if arguments.follow:
-        return subprocess.run(["tail", "-n", "+1", "-F", "--", str(path)], check=False).returncode
-    try:
-        sys.stdout.write(path.read_text("utf-8", "replace"))
-    except FileNotFoundError:
-        sys.stderr.write("it has written nothing\n")
+    identity = folder.read(arguments.ids[0]).id
+    path = folder.log_path(identity)
+    if arguments.json:
+        if arguments.follow:
+            raise UsageError("a log that is followed is no JSON document", hint="Leave out --json or --follow.")
+        sys.stdout.write(json.dumps({"id": identity, "lines": _lines(path)}, ensure_ascii=False, indent=2) + "\n")
+    elif arguments.follow:
+        _follow(folder, identity, path)
+    else:
+        lines = _lines(path)
+        sys.stdout.write("".join(f"{each}\n" for each in lines))
+        if not lines:
+            sys.stderr.write("it has written nothing\n")
     return 0
+
+
+def _lines(path: Path) -> list[str]:
+    """What a log says; it holds what servers said, so nothing of it may reach the terminal as it is."""
+    try:
+        return [printable(each, _LONGEST) for each in path.read_text("utf-8", "replace").splitlines()]
+    except FileNotFoundError:
+        return []
+
+
+def _follow(folder: JobFolder, identity: str, path: Path) -> None:
+    """Print the log as it grows, until the job has ended."""
+    said, ended = 0, False
+    while not ended:
+        ended = folder.read(identity).state.ended  # before the last look, so that its last words are seen
+        lines = _lines(path)
+        sys.stdout.write("".join(f"{each}\n" for each in lines[said:]))
+        sys.stdout.flush()
+        said = max(said, len(lines))
+        if not ended:
+            time.sleep(LOOK_EVERY_S)

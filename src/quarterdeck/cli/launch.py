@@ -14,6 +14,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from quarterdeck.cli.act import FAILED, REFUSED
+from quarterdeck.cli.agreeing import question
 from quarterdeck.cli.fleets import chosen
 from quarterdeck.cli.waiting import wait_for
 from quarterdeck.engine.engine import Engine
@@ -97,26 +98,17 @@ def _agreed(arguments: argparse.Namespace, launch: Launch, asked: Asking, checks
         if check.level in ("bad", "warn"):
             sys.stderr.write(f"  {check.text}\n")
     if asked.needs == "name":
-        question = f"This machine is protected. Type {asked.name} to launch it: "
-        given = arguments.confirm if arguments.confirm is not None else _question(question)
+        asks = f"This machine is protected. Type {asked.name} to launch it: "
+        given = arguments.confirm if arguments.confirm is not None else question(asks)
         if given != asked.name:
             hint = f"--confirm {shlex.quote(asked.name)} agrees beforehand."
             raise Refused("this machine is protected: nothing was done", hint=hint)
         return asked.name
     if arguments.yes or not any(check.level == "bad" for check in checks):
         return "yes"
-    if _question(f"Launch {launch.called} all the same? [y/N] ").casefold() in ("y", "yes"):
+    if question(f"Launch {launch.called} all the same? [y/N] ").casefold() in ("y", "yes"):
         return "yes"
     raise Refused("nothing was done", hint="" if sys.stdin.isatty() else "--yes launches it all the same.")
-
-
-def _question(text: str) -> str:
-    """What is typed; "" where nobody can."""
-    if not sys.stdin.isatty():
-        return ""
-    sys.stderr.write(printable(text, 400) + " ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip()
 
 
 def _tell(done: Launched, *, saved: bool) -> None:

@@ -9,9 +9,10 @@ import sys
 from collections.abc import Mapping
 
 from quarterdeck.cli.fleets import chosen, searched
+from quarterdeck.cli.meant import places
 from quarterdeck.engine.asking import newer, show
 from quarterdeck.engine.engine import Engine
-from quarterdeck.errors import ConfigError, UsageError
+from quarterdeck.errors import ConfigError
 from quarterdeck.format import printable
 
 
@@ -31,32 +32,23 @@ async def _run(arguments: argparse.Namespace) -> int:
         seen = engine.snapshot()
     finally:
         await engine.stop()
-    names = (arguments.model, f"{arguments.model}:latest")
-    having = [
-        (view, model)
-        for view in seen.endpoints
-        if arguments.on in (None, view.name)
-        for model in view.models
-        if model.id in names or model.label in names
-    ]
-    if not having:
-        where = arguments.on or "no endpoint"
-        raise UsageError(f"{where} has {'no' if arguments.on else 'a'} model {arguments.model!r}")
-    if len(having) > 1:
-        places = ", ".join(view.name for view, _ in having[:8])
-        raise UsageError(f"{len(having)} endpoints have {arguments.model}", hint=f"Say which with --on: {places}.")
-    view, model = having[0]
+    view, model = places(arguments.model, [arguments.on] if arguments.on else None, seen)[0]
     if arguments.newer:
-        sys.stdout.write(f"{model.id}: {printable(await newer(fleet, view.name, view.engine or 'openai', model.id))}\n")
+        words = await newer(fleet, view.name, view.engine or "openai", model.id)
+        if arguments.json:
+            told = {"endpoint": view.name, "model": model.id, "newer": words}
+            sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=2) + "\n")
+        else:
+            sys.stdout.write(f"{printable(model.id)}: {printable(words)}\n")
         return 0
-    told = await show(fleet, view.name, view.engine or "openai", model.id)
+    about = await show(fleet, view.name, view.engine or "openai", model.id)
     if arguments.json:
         sys.stdout.write(
-            json.dumps({"endpoint": view.name, "model": model.id, **told}, ensure_ascii=False, indent=2, default=str)
+            json.dumps({"endpoint": view.name, "model": model.id, **about}, ensure_ascii=False, indent=2, default=str)
             + "\n"
         )
     else:
-        sys.stdout.write(f"{printable(model.id)} on {view.name}\n{text(told)}")
+        sys.stdout.write(f"{printable(model.id)} on {view.name}\n{text(about)}")
     return 0
 
 

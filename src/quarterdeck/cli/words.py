@@ -9,6 +9,9 @@ from typing import Any
 from quarterdeck.model.actions import ACTIONS, Action, On
 
 AddFleet = Callable[[argparse.ArgumentParser, object], None]
+EXIT_CODES = """\
+Exit codes: 0 done (or begun, with --detach), 1 it failed or was cancelled, 2 wrong usage or fleet.toml, 3 refused (read-only,
+protected, not agreed to), 130 interrupted (what was begun goes on)."""
 _GROUPS = {"lora": "Load or unload a LoRA adapter of a vLLM."}
 """Words with another one after them."""
 
@@ -57,9 +60,10 @@ def _arguments(parser: argparse.ArgumentParser, action: Action) -> None:
         parser.add_argument("targets", nargs="+", metavar="DEPLOYMENT", help="its name in fleet.toml")
     elif takes_model(action):
         several = not any(each.required and each.name != "model" for each in action.arguments)
-        parser.add_argument(
-            "models", nargs="+" if several else 1, metavar="MODEL", help="its name, as `quarterdeck status` shows it"
-        )
+        about = "its name, as `quarterdeck status` shows it"
+        if action.on is not On.MODEL:
+            about = "its name and tag, as in " + next(each.example for each in action.arguments if each.name == "model")
+        parser.add_argument("models", nargs="+" if several else 1, metavar="MODEL", help=about)
     elif not takes_on(action):
         parser.add_argument("targets", nargs="+", metavar="ENDPOINT", help="its name, as `quarterdeck status` shows it")
     for argument in action.arguments:
@@ -82,7 +86,8 @@ def _arguments(parser: argparse.ArgumentParser, action: Action) -> None:
                 help=argument.help,
             )
     parser.add_argument("--yes", "-y", action="store_true", help="don't ask, where a yes is enough")
-    parser.add_argument("--confirm", metavar="NAME", help="the name of what is protected, in place of typing it")
+    text = "the name of what is protected, in place of typing it (repeatable)"
+    parser.add_argument("--confirm", action="append", metavar="NAME", help=text)
     parser.add_argument(
         "--dry-run", action="store_true", help="say what would be done and what it would take, and do nothing"
     )
@@ -91,6 +96,7 @@ def _arguments(parser: argparse.ArgumentParser, action: Action) -> None:
     )
     parser.add_argument("--read-only", action="store_true", help="refuse to change anything")
     parser.add_argument("--json", action="store_true", help="one JSON document at the end")
+    parser.epilog = EXIT_CODES
 
 
 def add_jobs(commands: argparse._SubParsersAction[Any], *, needed: bool) -> None:
@@ -113,8 +119,14 @@ def add_jobs(commands: argparse._SubParsersAction[Any], *, needed: bool) -> None
         action.set_defaults(action=name)
         action.add_argument("ids", nargs=number, metavar="ID", help="as `quarterdeck jobs` shows it, or its beginning")
         if name == "log":
-            action.add_argument("--follow", "-f", action="store_true", help="go on until interrupted")
+            action.add_argument("--follow", "-f", action="store_true", help="go on until the job ends")
         action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="one JSON document")
+
+
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 10**9:
+        raise argparse.ArgumentTypeError("expected a whole number above 0")
+    return int(text)
 
 
 def add_audit(commands: argparse._SubParsersAction[Any], *, needed: bool) -> None:
@@ -124,7 +136,7 @@ def add_audit(commands: argparse._SubParsersAction[Any], *, needed: bool) -> Non
     parser.set_defaults(command="audit")
     if needed:
         parser.add_argument("--since", metavar="TIME", help='how far back, such as "2h" or "7d" (default: everything)')
-        parser.add_argument("--last", type=int, metavar="N", help="only the last N lines")
+        parser.add_argument("--last", type=_number, metavar="N", help="only the last N lines")
         parser.add_argument("--json", action="store_true", help="one JSON object a line, as in the file")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -133,6 +133,8 @@ class DeploymentSpec:
     ready_within: float = 1800.0
     """Seconds until it must serve (weights may have to be downloaded)."""
     protected: bool = False
+    kept: Path | None = None
+    """The file that it stands in, where that is not the fleet's own; no key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,3 +169,19 @@ class FleetConfig:
     jobs: JobSettings = field(default_factory=JobSettings)
     source: Path | None = None
     """The file it came from, if any."""
+
+    def with_more(
+        self,
+        endpoints: tuple[EndpointSpec, ...],
+        hosts: tuple[HostSpec, ...] = (),
+        deployments: tuple[DeploymentSpec, ...] = (),
+    ) -> FleetConfig:
+        """This fleet and more: endpoints and hosts that it has stay as they are; of deployments the new ones count."""
+        known, machines = {spec.name for spec in self.endpoints}, {spec.name for spec in self.hosts}
+        added = {spec.name for spec in deployments}
+        return replace(
+            self,
+            endpoints=self.endpoints + tuple(spec for spec in endpoints if spec.name not in known),
+            hosts=self.hosts + tuple(spec for spec in hosts if spec.name not in machines),
+            deployments=tuple(spec for spec in self.deployments if spec.name not in added) + deployments,
+        )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Coroutine
 from dataclasses import replace
 from typing import Any, Protocol
 
-from quarterdeck.config.fleet import EndpointSpec, FleetConfig, HostSpec
+from quarterdeck.config.fleet import DeploymentSpec, EndpointSpec, FleetConfig, HostSpec
 from quarterdeck.engine.clock import SYSTEM_CLOCK, Clock
 from quarterdeck.engine.opening import Opening
 from quarterdeck.engine.schedule import Schedule
@@ -156,15 +156,14 @@ class Engine:
         seen = self._store.snapshot(now, self.clock.wall(), settle_at, self._resumed_at)
         return starting(replace(seen, jobs=self._jobs), self.fleet.deployments) if self._jobs else seen
 
-    def add(self, endpoints: tuple[EndpointSpec, ...], hosts: tuple[HostSpec, ...] = ()) -> None:
-        """Watch more (discovery, the demo fleet); names that are watched already stay as they are."""
-        known = {spec.name for spec in self.fleet.endpoints}
-        known_hosts = {spec.name for spec in self.fleet.hosts}
-        self.fleet = replace(
-            self.fleet,
-            endpoints=self.fleet.endpoints + tuple(spec for spec in endpoints if spec.name not in known),
-            hosts=self.fleet.hosts + tuple(spec for spec in hosts if spec.name not in known_hosts),
-        )
+    def add(
+        self,
+        endpoints: tuple[EndpointSpec, ...],
+        hosts: tuple[HostSpec, ...] = (),
+        deployments: tuple[DeploymentSpec, ...] = (),
+    ) -> None:
+        """Watch more (discovery, the demo, a launch); endpoints and hosts that are watched already stay as they are."""
+        self.fleet = self.fleet.with_more(endpoints, hosts, deployments)
         self._watch_all()
         self._reschedule()
 

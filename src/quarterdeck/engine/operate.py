@@ -56,6 +56,8 @@ def described(
             known = ", ".join(spec.name for spec in fleet.deployments[:8]) or "none"
             raise UsageError(f"no deployment is called {order.target!r}", hint=f"fleet.toml has {known}.")
         place = deployment.host or "here"
+        if deployment.kept is not None:
+            source = str(deployment.kept.absolute())
         return Job("", order, place=place, user=user_name(), confirmed=confirmed, fleet=source)
     spec = endpoint_of(fleet, order.target)
     if spec is None:

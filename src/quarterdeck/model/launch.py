@@ -26,6 +26,13 @@ QUANTIZATIONS = (
 """Those that are asked for often; any word is passed on."""
 _LENGTH = re.compile(r"\d+(?:\.\d+)?[kKmMgG]?|auto|-1")
 _NAME = re.compile(r"[^A-Za-z0-9._-]+")
+_LONGEST, _LONGEST_NAME = 2000, 60
+_OURS = {
+    "--port": "the port has a field of its own",
+    "--host": "it listens on this machine only; write a [[deployment]] for another --host",
+    "--uds": "it has to listen on a port to be watched",
+}
+"""Arguments that would lead it elsewhere than where it is watched, and why they can't be given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +92,12 @@ class Launch:
     @property
     def shown(self) -> str:
         """The exact command, as it could be typed in a shell."""
-        return " ".join([*(f"{name}={value}" for name, value in self.env.items()), shlex.join(self.command)])
+        return " ".join(self.shown_words)
+
+    @property
+    def shown_words(self) -> tuple[str, ...]:
+        """Its words, quoted."""
+        return (*(f"{name}={value}" for name, value in self.env.items()), *map(shlex.quote, self.command))
 
 
 FIELDS = (
@@ -106,12 +118,9 @@ FIELDS = (
 
 def read(answers: Mapping[str, str]) -> tuple[Launch | None, dict[str, str]]:
     """What was typed as a launch, and what is wrong by field; the launch is ``None`` where something is."""
-    wrong: dict[str, str] = {}
-    model = answers.get("model", "").strip()
-    if not model:
-        wrong["model"] = "the model is missing, such as Qwen/Qwen3-8B, or a folder"
-    elif model.startswith("-"):
-        wrong["model"] = "a model can't begin with a dash"
+    wrong = {name: problem for name in FIELDS if (problem := _text_problem(name, answers.get(name, "").strip()))}
+    if wrong:
+        return None, wrong
     port = _number(answers, "port", DEFAULT_PORT, 65_535, wrong)
     parallel = _number(answers, "tensor_parallel", 1, 64, wrong)
     gpus = _gpus(answers.get("gpus", ""), parallel, wrong)
@@ -119,22 +128,44 @@ def read(answers: Mapping[str, str]) -> tuple[Launch | None, dict[str, str]]:
     if length and not _LENGTH.fullmatch(length):
         wrong["max_model_len"] = "expected tokens such as 32768 or 32k, or auto"
     share = _share(answers.get("gpu_memory_utilization", "").strip(), wrong)
-    lora = tuple(answers.get("lora", "").split())
-    if any("=" not in each or each.startswith(("=", "-")) for each in lora):
+    lora = _words(answers, "lora", wrong)
+    if any("=" not in each or each.startswith(("=", "-")) or each.endswith("=") for each in lora):
         wrong["lora"] = "expected NAME=PATH, several with spaces between them"
-    try:
-        extra = tuple(shlex.split(answers.get("extra", "")))
-    except ValueError:
-        extra, wrong["extra"] = (), "a quote is not closed"
+    extra = _words(answers, "extra", wrong)
+    taken = next((word for word in extra if word.partition("=")[0] in _OURS), None)
+    if taken is not None:
+        wrong["extra"] = _OURS[taken.partition("=")[0]]
     if wrong:
         return None, wrong
     quantization, name = answers.get("quantization", "").strip(), answers.get("name", "").strip()
     program = answers.get("program", "").strip() or "vllm"
     launch = Launch(
-        model, name, port, tensor_parallel=parallel, max_model_len=length, gpu_memory_utilization=share,
-        quantization=quantization, lora=lora, gpus=gpus, program=program, extra=extra,
+        answers["model"].strip(), name, port, tensor_parallel=parallel, max_model_len=length,
+        gpu_memory_utilization=share, quantization=quantization, lora=lora, gpus=gpus, program=program, extra=extra,
     )  # fmt: skip
     return launch, {}
+
+
+def _text_problem(name: str, text: str) -> str:
+    """What no field may be, and what the fields of one word may not."""
+    if not text:
+        return "the model is missing, such as Qwen/Qwen3-8B, or a folder" if name == "model" else ""
+    if not text.isprintable():
+        return "expected printable text on one line"
+    if len(text) > (_LONGEST_NAME if name == "name" else _LONGEST):
+        return "that is too long"
+    if text.startswith("-") and name in ("model", "name", "quantization", "program"):
+        return "it can't begin with a dash"
+    return ""
+
+
+def _words(answers: Mapping[str, str], name: str, wrong: dict[str, str]) -> tuple[str, ...]:
+    """As a shell would split them; nothing in them is carried out."""
+    try:
+        return tuple(shlex.split(answers.get(name, "")))
+    except ValueError:
+        wrong[name] = "a quote is not closed"
+        return ()
 
 
 def _number(answers: Mapping[str, str], name: str, default: int, most: int, wrong: dict[str, str]) -> int:
@@ -169,6 +200,21 @@ def _gpus(text: str, parallel: int, wrong: dict[str, str]) -> tuple[int, ...]:
     if gpus and len(gpus) < parallel:
         wrong["gpus"] = f"tensor parallel size {parallel} needs {parallel} GPUs, {len(gpus)} are named"
     return gpus
+
+
+def broken(words: Sequence[str], width: int) -> list[str]:
+    """Words in lines of at most ``width`` characters, with nothing left out: one that is longer goes over several."""
+    lines = [""]
+    for word in words:
+        joined = f"{lines[-1]} {word}" if lines[-1] else word
+        if len(joined) <= width:
+            lines[-1] = joined
+            continue
+        if lines[-1]:
+            lines.append("")
+        pieces = [word[at : at + width] for at in range(0, len(word), width)] or [""]
+        lines[-1:] = pieces
+    return lines
 
 
 def heads_problem(parallel: int, heads: int | None) -> str:

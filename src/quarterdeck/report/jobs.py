@@ -65,15 +65,11 @@ def table(jobs: Sequence[Job], unix: float) -> str:
 
 def line(job: Job) -> str:
     """One line of progress, for a pipe."""
-    progress = job.progress
+    progress, about = job.progress, printable(job.order.about)
     if job.state.ended:
-        return (
-            f"{job.order.about}: {job.state.value}: {_one_line(job.words)}"
-            if job.words
-            else f"{job.order.about}: {job.state.value}"
-        )
+        return ": ".join(part for part in (about, job.state.value, _one_line(job.words)) if part)
     parts = [progress.phase or job.state.value, *far(job)]
-    return f"{job.order.about}: {', '.join(printable(part, 120) for part in parts if part)}"
+    return f"{about}: {', '.join(printable(part, 120) for part in parts if part)}"
 
 
 def far(job: Job) -> list[str]:

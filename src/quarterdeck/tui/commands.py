@@ -59,6 +59,7 @@ COMMANDS = (
     Command("view_jobs", ("6",), "6", "Jobs", "Show the jobs: downloads, loads, starts, and how far they are.", EVERYWHERE),
     Command("act", ("a",), "a", "Act …", "What can be done to the selected endpoint or model, or to all that are marked; what can't is greyed, with the reason.", ROWS),
     Command("mark", ("space",), "Space", "Mark", "Mark the row, or take the mark away; a and the keys of actions then mean all that is marked. Esc takes all marks away.", ("fleet",), listed=False),
+    Command("launch", ("n",), "n", "Launch a vLLM …", "Start a new vLLM on this machine: a form that shows the exact command and what it would take, and can save it as a [[deployment]].", ("fleet", "endpoint", "gpus", "jobs")),
     Command("log", ("l",), "l", "Log", "Follow the log of the server, where a [[deployment]] of fleet.toml starts it; of a job, what it did.", (*ROWS, "jobs")),
     Command("read_only", (), "", "Read-only: on or off", "Nothing can be changed from this console until it is switched off again.", EVERYWHERE),
     Command("audit", (), "", "Audit log", "Who did what, when, and how it went.", EVERYWHERE),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
-from quarterdeck.config.fleet import EndpointSpec, FleetConfig, HostSpec
+from quarterdeck.config.fleet import DeploymentSpec, EndpointSpec, FleetConfig, HostSpec
 from quarterdeck.model.fleet import FleetSnapshot
 
 if TYPE_CHECKING:
@@ -43,7 +43,12 @@ class EngineLike(Protocol):
         """What is known now. ``endpoints`` and ``hosts`` are the same tuples as last time if nothing changed in them."""
         ...
 
-    def add(self, endpoints: tuple[EndpointSpec, ...], hosts: tuple[HostSpec, ...] = ()) -> None:
+    def add(
+        self,
+        endpoints: tuple[EndpointSpec, ...],
+        hosts: tuple[HostSpec, ...] = (),
+        deployments: tuple[DeploymentSpec, ...] = (),
+    ) -> None:
         """Watch more."""
         ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from quarterdeck.tui import themes
 from quarterdeck.tui.commands import next_interval
@@ -12,6 +12,7 @@ from quarterdeck.tui.terminal_app import TerminalApp
 if TYPE_CHECKING:
     from quarterdeck.config.fleet import FleetConfig
     from quarterdeck.model.job import Job
+    from quarterdeck.tui.app import ConsoleApp
     from quarterdeck.tui.contract import EngineLike
 
 
@@ -154,6 +155,12 @@ class Everywhere(TerminalApp):
         if not isinstance(self.screen, JobsScreen):
             self.do_view_fleet()
             self.push_screen(JobsScreen())
+
+    def do_launch(self) -> None:
+        """A form for a new vLLM."""
+        from quarterdeck.tui.acting.launching import open_form
+
+        open_form(cast("ConsoleApp", self))
 
     def do_audit(self) -> None:
         """Who did what."""

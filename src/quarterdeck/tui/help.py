@@ -5,7 +5,7 @@ from __future__ import annotations
 from quarterdeck.model.actions import ACTIONS, Action, Danger
 from quarterdeck.tui.columns import COLUMNS
 from quarterdeck.tui.commands import COMMANDS, ROWS, Command
-from quarterdeck.tui.lines import EMPTY_LINE, FAINT, MUTED, PLAIN, STRONG, TITLE, Line, Run, cut, fit, wrap
+from quarterdeck.tui.lines import BAD, EMPTY_LINE, FAINT, MUTED, PLAIN, STRONG, TITLE, WARN, Line, Run, cut, fit, wrap
 from quarterdeck.tui.states import LOOKS, WAITING
 
 _LABEL = 14
@@ -30,6 +30,8 @@ def help_lines(width: int, where: str = "fleet") -> list[Line]:
             lines += _entry((Run(fit(command.shown, _LABEL), STRONG),), command.help, width)
         if place == 0 and where in ROWS:
             lines += _actions(width)
+        if place == 0 and where in ("gpus", "gpu"):
+            lines += _gpu_signs(width)
     lines += _titled("States, the worst first")
     for seen in (*LOOKS.values(), WAITING):
         word = seen.word if seen is not WAITING else ""
@@ -48,6 +50,28 @@ def _actions(width: int) -> list[Line]:
     for action in ACTIONS:
         text = f"{action.label}. {action.help}{_told(action)}"
         lines += _entry((Run(fit(action.shown or "a", _LABEL), STRONG),), text, width)
+    return lines
+
+
+_GPU_SIGNS = (
+    ("A B C …", PLAIN, "In the bar of the memory: a model, the same letter on every GPU; the legend names it."),
+    ("!", BAD, "ORPHAN: memory of a worker whose server is gone; x ends it."),
+    ("o ╍", MUTED, "Other processes."),
+    ("?", "bar-memory", "Used, not told by whom."),
+    ("r ┄", FAINT, "Reserved by the driver; ─ is free."),
+    ("✗ LOST", BAD, "The GPU doesn't answer any more; its row is grey, its values are as old as is said."),
+    ("✗ STALE", BAD, "The driver hangs; its row is grey, its values are as old as is said."),
+    ("✗ XID", BAD, "The driver reported an error; yellow after ten minutes."),
+    ("✗ ECC, REMAP", BAD, "Memory errors that were not corrected, rows that can't be remapped."),
+    ("▲ RESET, HOT", WARN, "It needs a reset; it is within 3 °C of where it slows down."),
+    ("▼ …", WARN, "Its clocks are held back, and why; red where heat or hardware does it."),
+)
+
+
+def _gpu_signs(width: int) -> list[Line]:
+    lines = _titled("Letters and marks of the GPUs; red is grave, yellow is to be looked at")
+    for sign, tone, text in _GPU_SIGNS:
+        lines += _entry((Run(fit(sign, _LABEL), tone),), text, width)
     return lines
 
 

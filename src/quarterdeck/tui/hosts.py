@@ -70,10 +70,11 @@ _MACHINE_WIDTH = 20
 
 def _compact(host: HostView, name_width: int, width: int, show: Level, now: float) -> Line:
     left = [Run("   " + fit(printable(host.name, 60), name_width) + "  ", STRONG)]
-    if host.gpus and not is_old(host, now):
+    if host.gpus and not is_old(host, now) and not _hangs(host, now):
         left.append(Run("GPU ", FAINT))
         for place, gpu in enumerate(host.gpus):
-            left += [Run(show.gap if place else ""), *show.runs(gpu)]
+            drawn = Line(tuple(show.runs(gpu)))
+            left += [Run(show.gap if place else ""), *(_greyed(drawn) if is_old_gpu(gpu, host, now) else drawn).runs]
     else:
         left.append(Run(why_no_gpu(host, now), MUTED))
     return Line(spread(cut(left, width), machine_runs(host), width))
@@ -89,6 +90,12 @@ def is_old_gpu(gpu: GpuView, host: HostView, now: float) -> bool:
     return gpu.lost or (gpu.at is not None and now - gpu.at > OLD_S) or is_old(host, now)
 
 
+def _hangs(host: HostView, now: float) -> bool:
+    """Whether the driver of a host that is read otherwise answers nothing: all that is known of its GPUs is old."""
+    old = all(is_old_gpu(gpu, host, now) for gpu in host.gpus)
+    return bool(host.reason) and old and not all(gpu.lost for gpu in host.gpus)
+
+
 def why_no_gpu(host: HostView, now: float) -> str:
     """Why nothing, or nothing new, is known of a host's GPUs."""
     if host.at is not None and is_old(host, now):
@@ -100,17 +107,14 @@ def machine_runs(host: HostView) -> list[Run]:
     """CPU and memory of the machine itself, in `_MACHINE_WIDTH` cells at most."""
     if host.cpu is None and host.memory_used_bytes is None:
         return []
-    memory = _fraction(host.memory_used_bytes, host.memory_total_bytes)
+    used, total = host.memory_used_bytes, host.memory_total_bytes
+    memory = used / total if used is not None and total else None
     return [
         Run("cpu ", FAINT),
         Run(fit(percent(host.cpu), 4, right=True), MUTED),
         Run("  mem ", FAINT),
         Run(fit(percent(memory), 4, right=True) + " ", MUTED),
     ]
-
-
-def _fraction(used: float | None, total: float | None) -> float | None:
-    return used / total if used is not None and total else None
 
 
 class Level(NamedTuple):
@@ -131,11 +135,19 @@ def _index(gpu: GpuView) -> Run:
 
 def _marks(gpu: GpuView, now: float = 0.0) -> list[Mark]:
     """What is wrong with a GPU. What tells it is imported when there may be something."""
-    if not (gpu.lost or gpu.xids or gpu.ecc or gpu.throttle or gpu.slowdown_c or gpu.processes):
+    if not (gpu.lost or gpu.at is not None or gpu.xids or gpu.ecc or gpu.throttle or gpu.slowdown_c or gpu.processes):
         return []
     from quarterdeck.tui.gpus.scene import marks
 
     return marks(gpu, now)
+
+
+def _told(found: Sequence[Mark], room: int) -> list[Run]:
+    if not found:
+        return []
+    from quarterdeck.tui.gpus.scene import mark_runs
+
+    return mark_runs(found, room)
 
 
 def _percent(fraction: float | None, tone: str = PLAIN) -> Run:
@@ -210,26 +222,29 @@ def _level(hosts: Sequence[HostView], room: int) -> Level:
 
 def _roomy(hosts: Sequence[HostView], width: int, now: float) -> list[Line]:
     bars = min(28, max(6, (width - 74) // 3))
-    names = max((cell_width(_gpu_name(gpu)) for host in hosts for gpu in host.gpus), default=0)
+    names = min(28, max((cell_width(_gpu_name(gpu)) for host in hosts for gpu in host.gpus), default=0))
     stacks = _stacks(hosts, bars)
-    memories = {
-        (host.name, gpu.key): stacks.get((host.name, gpu.key)) or bar(gpu.memory_fraction, bars, "bar-memory")
+    rows = [
+        (host, gpu, stacks.get((host.name, gpu.key)) or bar(gpu.memory_fraction, bars, "bar-memory"), _marks(gpu, now))
         for host in hosts
         for gpu in host.gpus
-    }
-    limits = not any(  # what is wrong comes first; and what is dropped is dropped on all lines, so that they line up
-        _marks(gpu, now)
-        and width_of(_gpu_runs(gpu, memories[host.name, gpu.key], min(names, 28), width, now, limits=True)) > width
-        for host in hosts
-        for gpu in host.gpus
-    )
+    ]
+    # What is wrong comes first; and what is dropped for it is dropped on all lines, so that they line up.
+    dropped = 0 if width >= bars * 2 + names + 62 else _NO_NAME
+    while dropped < _NO_WATTS and any(
+        width_of(_gpu_runs(gpu, memory, names, dropped)) + 2 + cell_width(found[0].word) > width
+        for _, gpu, memory, found in rows
+        if found
+    ):
+        dropped += 1
     lines = [Line((Run("   hosts and GPUs", MUTED),), "head")]
     for host in hosts:
         lines.append(_host_title(host, width, now))
-        for gpu in host.gpus:
-            runs = _gpu_runs(gpu, memories[host.name, gpu.key], min(names, 28), width, now, limits=limits)
-            line = Line(cut(runs, width))
-            lines.append(_greyed(line) if is_old_gpu(gpu, host, now) else line)
+        for owner, gpu, memory, found in rows:
+            if owner is host:
+                runs = _gpu_runs(gpu, memory, names, dropped)
+                line = Line(cut([*runs, *_told(found, width - width_of(runs))], width))
+                lines.append(_greyed(line) if is_old_gpu(gpu, host, now) else line)
     return lines
 
 
@@ -264,23 +279,21 @@ def _host_title(host: HostView, width: int, now: float) -> Line:
     return Line(spread(cut(left, width), right, width))
 
 
-def _gpu_runs(
-    gpu: GpuView, memory: tuple[Run, ...], name_width: int, width: int, now: float, *, limits: bool
-) -> list[Run]:
-    bars = width_of(memory)
-    runs = [Run(f"     {gpu.index}  ", FAINT), Run(fit(_gpu_name(gpu), name_width) + "  ", MUTED)]
-    if width - width_of(runs) < bars * 2 + 52:
-        runs = [Run(f"     {gpu.index}  ", FAINT)]
-    runs += [*bar(gpu.utilization, bars), _percent(gpu.utilization), Run("   mem ", FAINT), *memory]
-    runs += [
-        Run(fit(size(gpu.memory_used_bytes), 9, right=True)),
-        Run(f" of {fit(size(gpu.memory_total_bytes), 8)}", MUTED),
-    ]
-    limit = f" of {gpu.power_limit_w:.0f} W" if limits and gpu.power_limit_w is not None else ""
-    runs += [*_watts(gpu), Run(limit, FAINT), *_heat(gpu)]
-    for mark in _marks(gpu, now):
-        runs += [Run("  "), Run(mark.word, mark.tone)]
-    return runs
+_NO_LIMIT, _NO_NAME, _NO_TOTAL, _NO_WATTS = 1, 2, 3, 4
+"""What a line of a GPU drops, one after the other, for the word of what is wrong."""
+
+
+def _gpu_runs(gpu: GpuView, memory: tuple[Run, ...], names: int, dropped: int) -> list[Run]:
+    runs = [Run(f"     {gpu.index}  ", FAINT)]
+    if dropped < _NO_NAME:
+        runs.append(Run(fit(_gpu_name(gpu), names) + "  ", MUTED))
+    runs += [*bar(gpu.utilization, width_of(memory)), _percent(gpu.utilization), Run("   mem ", FAINT), *memory]
+    runs.append(Run(fit(size(gpu.memory_used_bytes), 9, right=True)))
+    if dropped < _NO_TOTAL:
+        runs.append(Run(f" of {fit(size(gpu.memory_total_bytes), 8)}", MUTED))
+    limit = f" of {gpu.power_limit_w:.0f} W" if dropped < _NO_LIMIT and gpu.power_limit_w is not None else ""
+    watts = [*_watts(gpu), Run(limit, FAINT)] if dropped < _NO_WATTS else []
+    return [*runs, *watts, *_heat(gpu)]
 
 
 def _gpu_name(gpu: GpuView) -> str:

@@ -55,7 +55,9 @@ class Flow:
     def _chosen(self, chosen: Choice) -> None:
         """To which: of an endpoint's row and an action on models, which model; else all."""
         if chosen.reason:
-            self._app.say(f"{chosen.action.label}: {chosen.reason}", _READ_S)
+            from quarterdeck.tui.screens.notice import NoticeScreen
+
+            self._app.push_screen(NoticeScreen(chosen.action.label, chosen.reason))
             return
         targets = chosen.targets
         several = chosen.action.on is On.MODEL and len(targets) > 1 and not any(each.model for each in self._selected)

@@ -116,7 +116,7 @@ def _power(entry: Entry) -> float | None:
 
 def _hot(entry: Entry) -> list[Run]:
     limit = entry.gpu.slowdown_c
-    return [*heat_runs(entry), Run("" if limit is None else f" of {limit:.0f}", FAINT)]
+    return [*heat_runs(entry), Run("" if limit is None else f" of {limit:.0f}°C", FAINT)]
 
 
 def _nobody(entry: Entry) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from quarterdeck.format import DASH, percent, size
@@ -93,17 +94,24 @@ def _title(window: int) -> Line:
     return Line((Run(" Charts", TITLE), Run(f"  the last {WINDOWS[window][1]}", MUTED), Run("  w changes that", FAINT)))
 
 
+def _highest(samples: Iterable[tuple[float, float | None]], first: float, now: float | None) -> float:
+    """The highest of the samples since ``first`` and the value of now: columns show means, which are lower."""
+    return max(
+        [value for at, value in samples if at >= first and value is not None] + [-math.inf if now is None else now]
+    )
+
+
 def _drawn(entry: Entry, chart: Chart, plot: Plot) -> list[Line]:
     """One chart: its title with the value of now and the highest, the plot, the times."""
     host, gpu = entry
     moment, window, width, height = plot
     axis = time_axis(moment.now, moment.unix, WINDOWS[window][0], width - GUTTER - 2)
     history = host.histories[gpu.key]
-    samples = history.samples(chart.series, axis.first - _BEFORE_S) if chart.series in history.names else []
+    samples = list(history.samples(chart.series, axis.first - _BEFORE_S)) if chart.series in history.names else []
     values = columns(samples, axis, host.interval)
     known = [value for value in values if value is not None]
     now = None if is_stale(entry, moment.now) else getattr(gpu, chart.series)
-    peak = f"  peak {chart.text(max(known))}" if known else "  not known in this time"
+    peak = f"  peak {chart.text(_highest(samples, axis.first, now))}" if known else "  not known in this time"
     title = (Run(f"  {chart.title}  ", MUTED), Run(DASH if now is None else chart.text(now), STRONG), Run(peak, FAINT))
     events = placed((Mark(x.at, "✗", BAD, f"XID {x.number}") for x in gpu.xids if x.at is not None), axis)
     return [Line(title), *panel(values, height, chart.unit, chart.tone), ruler(axis, events)]

@@ -17,7 +17,7 @@ from quarterdeck.tui.gpus.pieces import (
     watt_runs,
     whose_runs,
 )
-from quarterdeck.tui.gpus.scene import Entry, marks, recent, short_name
+from quarterdeck.tui.gpus.scene import Entry, mark_runs, marks, recent, short_name
 from quarterdeck.tui.lines import (
     ACCENT,
     MUTED,
@@ -82,12 +82,9 @@ def _row(entry: Entry, shown: Shown, width: int, names: int) -> tuple[Run, ...]:
     room = width - width_of(runs)
     if room >= 14:
         runs += [*watt_runs(entry, room >= 60), *heat_runs(entry)]
-    return cut([*runs, *_remarks(entry, shown)], width)
+    return cut([*runs, *_remarks(entry, shown, width - width_of(runs))], width)
 
 
-def _remarks(entry: Entry, shown: Shown) -> list[Run]:
+def _remarks(entry: Entry, shown: Shown, room: int) -> list[Run]:
     """What is wrong, then who holds the memory."""
-    runs: list[Run] = []
-    for mark in marks(entry.gpu, shown.now):
-        runs += [Run("  "), Run(mark.word, mark.tone)]
-    return runs + whose_runs(entry, shown.letters)
+    return [*mark_runs(marks(entry.gpu, shown.now), room), *whose_runs(entry, shown.letters)]

@@ -119,7 +119,7 @@ def _sections(entry: Entry) -> list[tuple[str, list[Value]]]:
 
 def _load(gpu: GpuView) -> list[Value]:
     return [
-        Value("utilization", _percent(gpu.utilization)),
+        Value("utilisation", _percent(gpu.utilization), names=("utilization",)),
         Value("memory controller", _percent(gpu.memory_utilization), names=("memory utilization", "utilization")),
         Value("memory", _of(gpu.memory_used_bytes, gpu.memory_total_bytes, size), names=("memory", "memory used")),
         Value(

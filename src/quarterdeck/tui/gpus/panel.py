@@ -56,7 +56,8 @@ def panel_title(entry: Entry, moment: Moment, width: int) -> Line:
     ]
     for mark in marks(gpu, moment.now):
         runs += [Run("   "), Run(mark.word, mark.tone), Run(f"  {mark.text}", MUTED)]
-    old = "" if gpu.lost else stale_text(entry, moment.now)
+    told = gpu.lost or gpu.at is not None  # then a mark says since when
+    old = "" if told else stale_text(entry, moment.now)
     runs += [Run(f"   {old}", BAD)] if old else []
     return Line(cut(runs, width), "head")
 

@@ -14,7 +14,8 @@ from quarterdeck.model.gpu import GpuProcess, GpuView, Holder
 from quarterdeck.model.holdings import Part, PartKind, parts
 from quarterdeck.model.host import HostView
 from quarterdeck.tui.cells import Moment
-from quarterdeck.tui.lines import BAD, MUTED, WARN
+from quarterdeck.tui.hosts import OLD_S
+from quarterdeck.tui.lines import BAD, MUTED, WARN, Run, cell_width, width_of
 
 Key = tuple[str, str]
 """A GPU's identity across refreshes: its host's name and `GpuView.key`."""
@@ -131,12 +132,27 @@ def marks(gpu: GpuView, now: float) -> list[Mark]:
         since = age(now - gpu.at) if gpu.at is not None and now else ""
         values = f"its values are {since} old" if since else "its values are the last ones"
         found.append(Mark(f"✗ LOST {since}".rstrip(), BAD, f"it doesn't answer any more; {values}"))
+    elif gpu.at is not None and now - gpu.at > OLD_S:
+        since = age(now - gpu.at)
+        found.append(Mark(f"✗ STALE {since}", BAD, f"its driver hangs; values {since} old"))
     found += [*_xid_marks(gpu, now), *_ecc_marks(gpu), *_throttle_marks(gpu)]
     if gpu.slowdown_c is not None and is_hot(gpu):
         found.append(Mark("▲ HOT", WARN, f"it slows down at {gpu.slowdown_c:.0f} °C"))
     if any(process.holder is Holder.ORPHAN for process in gpu.processes or ()):
         found.append(Mark("! ORPHAN", BAD, "memory held by a worker whose server is gone"))
     return sorted(found, key=lambda mark: mark.tone != BAD)
+
+
+def mark_runs(found: Sequence[Mark], room: int) -> list[Run]:
+    """The words of what is wrong, the gravest first; how many more there are where not all have room."""
+    runs: list[Run] = []
+    for place, mark in enumerate(found):
+        left = len(found) - place
+        more = f" +{left - 1}" if left > 1 else ""
+        if place and width_of(runs) + 2 + cell_width(mark.word + more) > room:
+            return [*runs, Run(f" +{left}", found[0].tone)]
+        runs += [Run("  "), Run(mark.word, mark.tone)]
+    return runs
 
 
 def _xid_marks(gpu: GpuView, now: float) -> Iterable[Mark]:

@@ -56,7 +56,7 @@ class ActingScreen(ConsoleScreen):
         from quarterdeck.tui.acting.choices import of_key
 
         action = of_key(event.key)
-        if action is not None and self.targets:
+        if action is not None:
             event.stop()
             event.prevent_default()
             self.act(action.id)

@@ -13,13 +13,13 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from quarterdeck.format import printable
-from quarterdeck.tui.lines import MUTED, STRONG, Line, Run, cut, fit, shortened, spread, wrap
+from quarterdeck.tui.lines import BAD, MUTED, STRONG, Line, Run, cut, fit, shortened, spread, wrap
 from quarterdeck.tui.widgets.lines_view import LinesBlock
 
 WIDTH = 76
 _FRAME = 2
 _LABEL = 15
-_PAUSE_S = 0.3
+_PAUSE_S = 0.8
 """So long nothing must be typed until the consequences are looked up."""
 
 
@@ -43,6 +43,7 @@ class Remark(NamedTuple):
 
 
 Answers = Mapping[str, str]
+Tell = Callable[[Answers], Sequence[Remark]]
 LookUp = Callable[[Answers], Awaitable[Sequence[Remark]]]
 
 
@@ -91,6 +92,8 @@ class FormScreen(ModalScreen[Answers | None]):
         Binding("down,tab", "step(1)", show=False, priority=True),
         Binding("enter", "done", show=False),
         Binding("ctrl+s", "done", "Done", show=False, priority=True),
+        Binding("pageup", "scroll_remarks(-1)", show=False, priority=True),
+        Binding("pagedown", "scroll_remarks(1)", show=False, priority=True),
     ]
 
     def __init__(
@@ -100,20 +103,24 @@ class FormScreen(ModalScreen[Answers | None]):
         then: Callable[[Answers | None], None] | None = None,
         *,
         remarks: Sequence[Remark] = (),
+        tell: Tell | None = None,
         look_up: LookUp | None = None,
     ) -> None:
         """``then`` is called with the result at once: what is typed ahead goes to what it opens, not to the screen below.
 
-        ``remarks`` stand below the fields from the start, what ``look_up`` finds below them.
+        ``remarks`` stand below the fields from the start; then comes what ``tell`` says of what is typed, then what ``look_up`` finds.
         """
         super().__init__()
         self._title = title
         self._then = then
         self.inputs = [FormInput(field) for field in fields]
         self._remarks: Sequence[Remark] = remarks
+        self._tell = tell
         self._look_up = look_up
         self._found: Sequence[Remark] = ()
         self._problem = ""
+        self._above = 0
+        """So many lines of the remarks are scrolled away."""
         self._head = LinesBlock(id="title", height=2)
         self._notes = LinesBlock(id="remarks", height=0)
         self._looking: asyncio.Task[None] | None = None
@@ -164,11 +171,21 @@ class FormScreen(ModalScreen[Answers | None]):
         title = spread((Run(f"  {printable(self._title, 120)}", STRONG),), (Run(keys, MUTED),), width)
         self._head.show([Line(title, "box"), Line((), "box")])
         room = max(0, size.height - _FRAME - 2 - len(self.inputs))
-        lines = [
-            Line(cut(line.runs, width), "box") for line in shortened(self._below(width), room, "widen the terminal")
-        ]
+        lines = [Line(cut(line.runs, width), "box") for line in self._window(self._below(width), room)]
         self._notes.styles.height = len(lines)
         self._notes.show(lines)
+
+    def _window(self, lines: Sequence[Line], room: int) -> Sequence[Line]:
+        """The lines there is room for, and where the others are."""
+        if len(lines) <= room or room < 3:
+            self._above = 0
+            return shortened(lines, room, "widen the terminal")
+        lines = lines[1:-1]
+        self._above = max(0, min(self._above, len(lines) - room + 1))
+        shown = lines[self._above : self._above + room - 1]
+        left = len(lines) - self._above - len(shown)
+        more = f"  … {left} more lines: PgDn" if left else "  the end: PgUp goes back"
+        return [*shown, Line((Run(more, MUTED),))]
 
     def _below(self, width: int) -> list[Line]:
         told = [Remark(self._problem, "bad")] if self._problem else []
@@ -176,7 +193,9 @@ class FormScreen(ModalScreen[Answers | None]):
         if isinstance(focused, FormInput) and focused.field.help and not told:
             told = [Remark(focused.field.help, MUTED)]
         lines = [Line(())]
-        for remark in (*told, *self._remarks, *self._found):
+        said = self._tell(self.answers) if self._tell is not None else ()
+        rest = sorted((*self._remarks, *said, *self._found), key=lambda each: each.tone != BAD)
+        for remark in (*told, *rest):
             lines += [
                 Line((Run(f"  {part}", remark.tone),)) for part in wrap(printable(remark.text, 400), max(8, width - 4))
             ]
@@ -189,7 +208,13 @@ class FormScreen(ModalScreen[Answers | None]):
         if isinstance(self.focused, FormInput):
             at = (self.inputs.index(self.focused) + by) % len(self.inputs)
             self.set_focus(self.inputs[at])
+            self._above = 0
             self._draw()
+
+    def action_scroll_remarks(self, by: int) -> None:
+        """The remarks that there was no room for."""
+        self._above += by * 3
+        self._draw()
 
     def on_input_changed(self) -> None:
         """Typed: what is said about it may be another."""

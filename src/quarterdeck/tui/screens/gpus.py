@@ -210,10 +210,6 @@ class GpusScreen(ConsoleScreen):
         """The filter is being typed."""
         self._set_filter(str(getattr(event, "value", "")))
 
-    def on_input_submitted(self) -> None:
-        """The filter stays; the keys are the GPUs' again."""
-        self._close_prompt()
-
     def on_gpu_table_opened(self) -> None:
         """Double click."""
         self.do_open()
