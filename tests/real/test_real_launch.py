@@ -191,6 +191,17 @@ def test_a_taken_port_fails_in_words(desk: Desk) -> None:
         taken.listen()
         started = desk.run("start", "server of a")
     assert started.code == 1
+    assert f"port {desk.server.port} is taken: something answers there" in started.err
+    assert read_record(desk.driver("server of a").record_path) is None, "it was not even begun"
+
+
+def test_a_port_that_is_taken_meanwhile_fails_in_words(desk: Desk) -> None:
+    """Nobody answers there yet, but it can't be bound: the server finds out by itself."""
+    desk.write()
+    with socket.socket() as taken:
+        taken.bind((HOST, desk.server.port))
+        started = desk.run("start", "server of a")
+    assert started.code == 1
     assert f"port {desk.server.port} is already in use" in started.err
     assert told_late(desk) < 2.0
 
@@ -212,9 +223,12 @@ def test_what_can_not_fit_fails_in_words(desk: Desk, extra: tuple[str, ...], wor
 
 
 def told_late(desk: Desk, name: str = "server of a") -> float:
-    """Seconds from the server's last words to the end of the job."""
-    job = next((desk.folder / "state" / "quarterdeck" / "jobs").glob("*/job.json"))
-    return job.stat().st_mtime - desk.driver(name).log_path.stat().st_mtime
+    """Seconds from the server's end to that of the job."""
+    record = read_record(desk.driver(name).record_path)
+    assert record is not None
+    assert record.ended is not None
+    [job] = (desk.folder / "state" / "quarterdeck" / "jobs").glob("*/job.json")
+    return float(json.loads(job.read_text())["ended"]) - record.ended
 
 
 def test_the_console_is_not_needed(desk: Desk) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from console_driver import Console, console
 from fakes import endpoint_view, snapshot
-from quarterdeck.config.fleet import ConsoleSettings, EndpointSpec, FleetConfig, HostSpec
+from quarterdeck.config.fleet import ConsoleSettings, DeploymentSpec, EndpointSpec, FleetConfig, HostSpec
 from quarterdeck.config.load import load
 from quarterdeck.engine.launches import default_file, file_of
 from quarterdeck.engine.preflight import Check
@@ -24,6 +24,7 @@ from quarterdeck.tui.acting.launching import cached_models
 from quarterdeck.tui.screens.confirm import ConfirmScreen
 from quarterdeck.tui.screens.fleet import FleetScreen
 from quarterdeck.tui.screens.form import FormScreen
+from quarterdeck.tui.screens.log import LogScreen
 
 COMMENT = "# what a person wrote\n"
 
