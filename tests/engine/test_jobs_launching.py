@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -50,7 +50,7 @@ class Driver:
     def status(self) -> Status:
         return Status(self.now, self.words if self.now is Running.FAILED else "")
 
-    def log_command(self, lines: int, *, follow: bool) -> tuple[str, ...]:
+    def log_command(self, lines: int, *, follow: bool, since: float | None = None) -> tuple[str, ...]:
         return ("tail", "-n", str(lines), "-F", "--", str(self.log)) if self.log else ()
 
 
@@ -223,3 +223,90 @@ async def test_what_a_driver_refuses_is_the_reason(
 async def test_a_deployment_without_its_endpoint_fails_in_words(told: Callable[[str], Told]) -> None:
     with pytest.raises(Failed, match="no endpoint 'e' any more"):
         await launch(told("start"), FleetConfig(deployments=(DeploymentSpec("d", "e"),)))
+
+
+async def test_a_start_that_is_cancelled_half_way_is_undone_when_it_can_be(told: Callable[[str], Told]) -> None:
+    """A driver that is starting refuses to stop; so its start comes to its end first."""
+
+    class Slow(Driver):
+        def start(self, say: Say) -> None:
+            say("begun")
+            assert self.holds is not None
+            assert self.loop is not None
+            self.loop.call_soon_threadsafe(begun.set)
+            asyncio.run_coroutine_threadsafe(self.holds.wait(), self.loop).result(60)
+            super().start(say)
+
+    begun = asyncio.Event()
+    hands, driver = told("start"), Slow(holds=asyncio.Event(), loop=asyncio.get_running_loop())
+    assert driver.holds is not None
+    starting = asyncio.create_task(work(hands, driver, NOWHERE).start())
+    async with asyncio.timeout(30):
+        await begun.wait()
+    starting.cancel()
+    await hands.hears("ending what was begun")
+    assert driver.did == []
+    driver.holds.set()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert driver.did == ["start", f"stop {launching.CANCELLED_GRACE_S:g}"]
+
+
+async def test_what_was_not_begun_is_not_ended(told: Callable[[str], Told]) -> None:
+    """Another may have started it in the same moment: that is not ours to end."""
+
+    class Taken(Driver):
+        def start(self, say: Say) -> None:
+            assert self.holds is not None
+            assert self.loop is not None
+            self.loop.call_soon_threadsafe(begun.set)
+            asyncio.run_coroutine_threadsafe(self.holds.wait(), self.loop).result(60)
+            raise DriverError("it runs already")
+
+    begun = asyncio.Event()
+    hands, driver = told("start"), Taken(holds=asyncio.Event(), loop=asyncio.get_running_loop())
+    assert driver.holds is not None
+    starting = asyncio.create_task(work(hands, driver, NOWHERE).start())
+    async with asyncio.timeout(30):
+        await begun.wait()
+    starting.cancel()
+    await hands.hears("ending what was begun")
+    driver.holds.set()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert driver.did == []
+
+
+async def test_what_answers_though_it_has_ended_is_not_ready(told: Callable[[str], Told]) -> None:
+    """Something else took its port while it began."""
+
+    class Ends(Driver):
+        looks = 0
+
+        def status(self) -> Status:
+            self.looks += 1
+            return Status(Running.RUNNING) if self.looks == 1 else Status(Running.FAILED, "exit code 98")
+
+    async with healthy_after(1) as url:
+        with pytest.raises(Failed, match="exit code 98"):
+            await work(told("start"), Ends(), url).start()
+
+
+def test_the_log_of_an_earlier_start_is_not_read() -> None:
+    from quarterdeck.hosts.drivers.docker import DockerDriver
+    from quarterdeck.hosts.drivers.systemd import SystemdDriver
+
+    docker = DockerDriver(DeploymentSpec("d", "e", driver="docker", container="c"))
+    system = SystemdDriver(DeploymentSpec("d", "e", driver="systemd", unit="u.service"))
+    assert "--since=1795370400" in docker.log_command(9, follow=True, since=1_795_370_400.2)
+    assert "--since=@1795370400" in system.log_command(9, follow=True, since=1_795_370_400.2)
+
+
+@pytest.mark.parametrize("serves", [True, False])
+async def test_a_resumed_start_takes_up_what_was_started(told: Callable[[str], Told], serves: bool) -> None:
+    hands, driver = told("start"), Driver(Running.RUNNING)
+    hands.job = replace(hands.job, attempts=2)
+    async with healthy_after(0 if serves else 3) as url:
+        words = await work(hands, driver, url).start()
+    assert words.startswith("it serves at" if serves else "ready after")
+    assert driver.did == []

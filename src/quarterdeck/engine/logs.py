@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
+import signal
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 MOST_LINES = 5000
 LONGEST_LINE = 2000
 _CHUNK = 1 << 16
+_ENDS_WITHIN_S = 2.0
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
 """Colours and the like: what is left of them after their first byte is cut out would read as text."""
 
@@ -83,8 +86,9 @@ class Follower:
                 stderr=asyncio.subprocess.STDOUT,
                 start_new_session=True,
             )
-        except OSError as error:
-            self._end(f"{self.source.command[0]} can't be run ({error.strerror or error})")
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            self._end(printable(f"{self.source.command[0]} can't be run ({why})", LONGEST_LINE))
             return
         try:
             await self._read(self._process)
@@ -98,34 +102,47 @@ class Follower:
             self._take(chunk)
             await asyncio.sleep(0)  # a flood must not keep the keys waiting
         if self._rest:
-            self._add(self._rest)
+            self._add([self._rest])
         code = await process.wait()
-        self._end("the log ends here" if code == 0 else f"{self.source.command[0]} ended with exit code {code}")
+        self._end(
+            "the log ends here" if code == 0 else printable(f"{self.source.command[0]} {_how(code)}", LONGEST_LINE)
+        )
 
     def _take(self, chunk: bytes) -> None:
         *whole, self._rest = (self._rest + chunk).split(b"\n")
         if len(self._rest) > _CHUNK:  # a line without end
             whole.append(self._rest)
             self._rest = b""
-        for line in whole:
-            self._add(line)
+        self._add(whole)
         if whole:
             self._news()
 
-    def _add(self, line: bytes) -> None:
-        self.came += 1
-        self.lines.append(clean(line))
+    def _add(self, lines: list[bytes]) -> None:
+        self.came += len(lines)
+        self.lines.extend(clean(line) for line in lines[-(self.lines.maxlen or MOST_LINES) :])
 
     def _end(self, words: str) -> None:
         self.ended = words
         self._news()
 
     async def _stop(self, process: asyncio.subprocess.Process) -> None:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            with contextlib.suppress(Exception):
+        """End it and what it started, which may outlive it."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(_ENDS_WITHIN_S):
+                while process.stdout is not None and await process.stdout.read(_CHUNK):
+                    pass  # its end is not heard before all that it said is
                 await process.wait()
+
+
+def _how(code: int) -> str:
+    if code > 0:
+        return f"ended with exit code {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was killed by signal {-code}"
 
 
 def clean(line: bytes) -> str:

@@ -230,7 +230,7 @@ def _roomy(hosts: Sequence[HostView], width: int, now: float) -> list[Line]:
         for gpu in host.gpus
     ]
     # What is wrong comes first; and what is dropped for it is dropped on all lines, so that they line up.
-    dropped = 0 if width >= bars * 2 + names + 62 else _NO_NAME
+    names, dropped = names if width >= bars * 2 + names + 62 else 0, 0
     while dropped < _NO_WATTS and any(
         width_of(_gpu_runs(gpu, memory, names, dropped)) + 2 + cell_width(found[0].word) > width
         for _, gpu, memory, found in rows
@@ -285,7 +285,7 @@ _NO_LIMIT, _NO_NAME, _NO_TOTAL, _NO_WATTS = 1, 2, 3, 4
 
 def _gpu_runs(gpu: GpuView, memory: tuple[Run, ...], names: int, dropped: int) -> list[Run]:
     runs = [Run(f"     {gpu.index}  ", FAINT)]
-    if dropped < _NO_NAME:
+    if names and dropped < _NO_NAME:
         runs.append(Run(fit(_gpu_name(gpu), names) + "  ", MUTED))
     runs += [*bar(gpu.utilization, width_of(memory)), _percent(gpu.utilization), Run("   mem ", FAINT), *memory]
     runs.append(Run(fit(size(gpu.memory_used_bytes), 9, right=True)))

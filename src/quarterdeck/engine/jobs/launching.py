@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
 
 from quarterdeck.config.fleet import DeploymentSpec, EndpointSpec, FleetConfig
 from quarterdeck.engine.clock import SYSTEM_CLOCK
@@ -13,6 +14,7 @@ from quarterdeck.engine.jobs.carrying import state_path
 from quarterdeck.engine.jobs.hands import Failed, Hands
 from quarterdeck.engine.logs import Follower, LogSource
 from quarterdeck.engine.opening import Opening
+from quarterdeck.engine.preflight.machine import is_loopback
 from quarterdeck.engine.safety import deployment_of, endpoint_of
 from quarterdeck.format import duration
 from quarterdeck.hosts.drivers.base import Driver, DriverError, Running, Status
@@ -29,6 +31,7 @@ LOOK_EVERY_S = 0.5
 LAST_LINES_S = 0.6
 """After a server's end so long for the last lines of its log."""
 CANCELLED_GRACE_S = 10.0
+_CONNECT_S = 0.5
 NEARLY = 0.99
 _HEALTH = ("vllm", "sglang", "llamacpp")
 """Engines whose GET /health is 200 from when they serve on."""
@@ -76,6 +79,7 @@ class Launching:
         self._monotonic = monotonic
         self._startup = begin(self._engine())
         self._read = 0
+        self._begun: float | None = None
         self._opening = Opening()
         self._tunnel = self._opening.tunnel(endpoint, SYSTEM_CLOCK)
         """Kept while it is watched: to open one takes longer than a look may."""
@@ -94,7 +98,10 @@ class Launching:
 
     async def start(self) -> str:
         """Start it and wait until it serves. Cancelled, what was begun is ended."""
+        begun_before = await self._begun_before()
         if await self._serves():
+            if begun_before:
+                return f"it serves at {self._endpoint.url}"
             status = await self._thread(self._driver.status)
             if status.running is Running.RUNNING:
                 raise Failed(f"it runs already, and serves at {self._endpoint.url}")
@@ -102,20 +109,57 @@ class Launching:
                 f"something else serves at {self._endpoint.url} already\nStop that first, or choose another port."
             )
         began = self._monotonic()
-        self._report("starting", 0.0)
+        starting = asyncio.ensure_future(self._begin(begun_before))
         try:
-            await self._thread(lambda: self._driver.start(self._hands.log))
+            await asyncio.shield(starting)
             await self._until_ready(began)
         except asyncio.CancelledError:
-            self._hands.log("cancelled: ending what was begun")
-            self._report("ending what was begun")
-            await asyncio.shield(self._thread(lambda: self._driver.stop(CANCELLED_GRACE_S, self._hands.log)))
+            await self._undo(starting)
             raise
         self._report("ready", 1.0)
         return f"ready after {duration(self._monotonic() - began)} at {self._endpoint.url}"
 
+    async def _begun_before(self) -> bool:
+        """Whether an earlier attempt of this job has started it, so that it is only watched again."""
+        if self._hands.job.attempts == 1:
+            return False
+        return (await self._thread(self._driver.status)).running is Running.RUNNING
+
+    async def _begin(self, begun_before: bool) -> None:
+        self._report("starting", 0.0)
+        if begun_before:
+            self._hands.log("it was started before: watched again")
+            return
+        await self._refuse_a_taken_port()
+        self._begun = time.time()
+        await self._thread(lambda: self._driver.start(self._hands.log))
+
+    async def _refuse_a_taken_port(self) -> None:
+        """What answers already where it would serve could be taken for it. Raises Failed."""
+        told = read_command(list(self._spec.run)).port
+        if self._spec.driver != "process" or self._tunnel is not None or not is_loopback(self._endpoint.url):
+            return
+        parts = urlsplit(self._endpoint.url)
+        if told is None or parts.port != told or parts.hostname is None:  # something else may stand before it
+            return
+        try:
+            async with asyncio.timeout(_CONNECT_S):
+                _, writer = await asyncio.open_connection(parts.hostname, told)
+        except (OSError, TimeoutError):
+            return
+        writer.close()
+        raise Failed(f"port {told} is taken: something answers there\nStop that first, or choose another port.")
+
+    async def _undo(self, starting: asyncio.Future[None]) -> None:
+        """End what was begun; first let the start come to its end: nobody can stop what is half started."""
+        self._hands.log("cancelled: ending what was begun")
+        self._report("ending what was begun")
+        await asyncio.wait({starting})
+        if starting.exception() is None:  # else nothing was begun: what runs there is not ours to end
+            await asyncio.shield(self._thread(lambda: self._driver.stop(CANCELLED_GRACE_S, self._hands.log)))
+
     async def _until_ready(self, began: float) -> None:
-        command = self._driver.log_command(10_000, follow=True)
+        command = self._driver.log_command(10_000, follow=True, since=self._begun)
         follower = Follower(LogSource(self._spec.name, command), most=20_000) if command else None
         following = asyncio.create_task(follower.run()) if follower is not None else None
         try:
@@ -126,12 +170,12 @@ class Launching:
                     await asyncio.sleep(LAST_LINES_S)
                     self._take(follower)
                     raise Failed(self._why(status))
-                if await self._serves():
+                if await self._serves() and await self._lives():
                     return
                 spent = self._monotonic() - began
                 if spent > self._spec.ready_within:
                     raise Failed(
-                        f"not ready after {duration(spent)}; it is still {self._startup.phase}\n"
+                        f"not ready after {duration(spent)}; the last that its log told: {self._startup.phase}\n"
                         "It goes on: stop it, or raise ready_within in fleet.toml."
                     )
                 await asyncio.sleep(LOOK_EVERY_S)
@@ -140,14 +184,24 @@ class Launching:
                 following.cancel()
                 await asyncio.wait({following}, timeout=2.0)
 
+    async def _lives(self) -> bool:
+        """Whether it runs still: what it ended because of may be what answered."""
+        status = await self._thread(self._driver.status)
+        return status.running not in (Running.FAILED, Running.STOPPED)
+
     def _take(self, follower: Follower | None) -> None:
         """Read what the log has told since the last time."""
         if follower is None:
             return
         fresh = follower.came - self._read
         for line in list(follower.lines)[-fresh:] if fresh else ():
-            self._startup = read(self._startup, line)
+            before, self._startup = self._startup.phase, read(self._startup, line)
+            if self._startup.phase != before:
+                self._tell()
         self._read = follower.came
+        self._tell()
+
+    def _tell(self) -> None:
         startup = self._startup
         phase = f"{startup.phase}, {startup.detail}" if startup.detail else startup.phase
         self._report(phase, startup.fraction * NEARLY)

@@ -171,15 +171,17 @@ def _audited(job: Job) -> dict[str, object]:
 
 async def turn(hands: Hands, folder: object) -> None:
     """Wait until fewer than the limit of jobs like this one run on the machine it is for, and none waits longer."""
+    from quarterdeck.engine.jobs.board import JobBoard
     from quarterdeck.engine.jobs.carrying import fleet_of
     from quarterdeck.engine.jobs.folder import JobFolder
     from quarterdeck.engine.jobs.queue import before
 
     if not isinstance(folder, JobFolder):
         return
+    board = JobBoard(folder)  # those that ended are read once
     limit = fleet_of(hands.job).jobs.per_host
     while not hands.stopping.is_set():
-        ahead = before(hands.job, folder.read_all(), limit)
+        ahead = before(hands.job, board.read(), limit)
         if not ahead:
             return
         from quarterdeck.model.job import Progress

@@ -54,6 +54,9 @@ class Driver(Protocol):
         """How it is now."""
         ...
 
-    def log_command(self, lines: int, *, follow: bool) -> tuple[str, ...]:
-        """The argument list of a program that prints the log's last lines (and goes on where ``follow``); () = there is no log."""
+    def log_command(self, lines: int, *, follow: bool, since: float | None = None) -> tuple[str, ...]:
+        """The argument list of a program that prints the log's last lines (and goes on where ``follow``); () = there is no log.
+
+        ``since``: nothing older than that (Unix seconds), where a log has what came before a start and its tool can tell.
+        """
         ...

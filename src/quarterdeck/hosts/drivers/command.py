@@ -64,7 +64,7 @@ class CommandDriver:
             return Status(Running.RUNNING)
         return Status(Running.STOPPED, ran.words)
 
-    def log_command(self, lines: int, *, follow: bool) -> tuple[str, ...]:
+    def log_command(self, lines: int, *, follow: bool, since: float | None = None) -> tuple[str, ...]:
         """The logs command as it stands (how many lines, and whether it goes on, it decides itself), else what start printed."""
         return self._spec.logs or tail(self._log, lines, follow=follow)
 

@@ -59,9 +59,10 @@ class DockerDriver:
             raise DriverError("docker inspect answered something else than a state")
         return _status(state)
 
-    def log_command(self, lines: int, *, follow: bool) -> tuple[str, ...]:
+    def log_command(self, lines: int, *, follow: bool, since: float | None = None) -> tuple[str, ...]:
         """``docker logs``."""
-        return ("docker", "logs", f"--tail={max(0, lines)}", *(("--follow",) if follow else ()), "--", self._name)
+        more = (*((f"--since={since:.0f}",) if since is not None else ()), *(("--follow",) if follow else ()))
+        return ("docker", "logs", f"--tail={max(0, lines)}", *more, "--", self._name)
 
     @property
     def _name(self) -> str:

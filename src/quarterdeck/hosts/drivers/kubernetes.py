@@ -62,7 +62,7 @@ class KubernetesDriver:
                 return Status(Running.UNKNOWN, f"there is no {self._resource}")
             raise
 
-    def log_command(self, lines: int, *, follow: bool) -> tuple[str, ...]:
+    def log_command(self, lines: int, *, follow: bool, since: float | None = None) -> tuple[str, ...]:
         """``kubectl logs``: of a pod of the deployment, or of the leaders of a set."""
         more = (f"--tail={max(0, lines)}", *(("--follow",) if follow else ()))
         kind, _, name = self._resource.partition("/")

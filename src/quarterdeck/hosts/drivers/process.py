@@ -94,7 +94,7 @@ class ProcessDriver:
         failed = record.status is not None and not ended_well(record.status)
         return Status(Running.FAILED if failed else Running.STOPPED, how)
 
-    def log_command(self, lines: int, *, follow: bool) -> tuple[str, ...]:
+    def log_command(self, lines: int, *, follow: bool, since: float | None = None) -> tuple[str, ...]:
         """``tail`` of its log; () where there is none yet."""
         return tail(self.log_path, lines, follow=follow)
 

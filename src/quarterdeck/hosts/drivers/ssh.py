@@ -127,7 +127,7 @@ class SshDriver:
         failed = code is not None and not ended_well(_signal_of(code))
         return Status(Running.FAILED if failed else Running.STOPPED, how)
 
-    def log_command(self, lines: int, *, follow: bool) -> tuple[str, ...]:
+    def log_command(self, lines: int, *, follow: bool, since: float | None = None) -> tuple[str, ...]:
         """``tail`` over there."""
         return (*self._ssh(), tail_command(home_path(self._spec.log, self._stem), max(0, lines), follow=follow))
 

@@ -66,7 +66,7 @@ class SystemdDriver:
         lines = ask(self._systemctl("show", f"--property={_SHOWN}", "--", self._unit)).splitlines()
         return _status({key: value for key, _, value in (line.partition("=") for line in lines)}, time.time())
 
-    def log_command(self, lines: int, *, follow: bool) -> tuple[str, ...]:
+    def log_command(self, lines: int, *, follow: bool, since: float | None = None) -> tuple[str, ...]:
         """``journalctl`` of the unit."""
         unit = f"--user-unit={self._unit}" if self._spec.user else f"--unit={self._unit}"
         return (
@@ -75,6 +75,7 @@ class SystemdDriver:
             "--output=cat",
             f"--lines={max(0, lines)}",
             "--no-pager",
+            *((f"--since=@{since:.0f}",) if since is not None else ()),
             *(("--follow",) if follow else ()),
         )
 
