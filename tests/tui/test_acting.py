@@ -11,6 +11,7 @@ from console_driver import Console, console
 from fakes import config, endpoint_view, model, snapshot
 from quarterdeck.config.fleet import DeploymentSpec, EndpointSpec, FleetConfig
 from quarterdeck.engine.preflight import Check
+from quarterdeck.model.actions import ACTIONS, Action, On
 from quarterdeck.model.fleet import FleetSnapshot, State
 from quarterdeck.model.job import Job, JobState, Order, Progress
 from quarterdeck.model.models import ModelState
@@ -388,3 +389,47 @@ async def test_dialogs_at_sizes_that_are_too_small(size: tuple[int, int]) -> Non
         await it.pilot.pause()
         await it.press("escape")
         assert it.app.is_running
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)
+@pytest.mark.parametrize("how", ["read_only", "protected"])
+async def test_no_way_through_the_console_goes_around(submitted: Submitted, action: Action, how: str) -> None:
+    """By the palette or a key, of one row and of marked ones: read-only gives no job, and what is protected none without its name."""
+    vllm, ollama = (
+        endpoint_view("v", engine="vllm", running=1, state=State.SLEEPING if action.id == "wake" else State.OK),
+        replace(LAB, name="o"),
+    )
+    of_vllm = not action.engines or "vllm" in action.engines
+    name = "v" if of_vllm else "o"
+    configured = replace(
+        CONFIG,
+        console=replace(CONFIG.console, read_only=how == "read_only"),
+        endpoints=tuple(
+            EndpointSpec(each, f"http://127.0.0.1:{8000 + place}", protected=how == "protected")
+            for place, each in enumerate(("v", "o"))
+        ),
+        deployments=(DeploymentSpec("server", "v", run=("x",)),),
+    )
+    async with acting(snapshot(vllm, ollama), configured) as it:
+        await choose(it, name)
+        if name == "o":
+            await it.press("right")
+            await choose(it, "qwen3:8b" if action.on is On.MODEL else "o")
+        await it.press("space")
+        screen = it.app.screen
+        assert isinstance(screen, FleetScreen)
+        screen.act(action.id)
+        for _ in range(30):
+            top = it.app.screen
+            if isinstance(top, FormScreen):
+                for field in top.inputs:
+                    field.value = field.value or "x"
+                top.action_done()
+                if it.app.screen is top:  # it wants something else
+                    top.action_close()
+            elif isinstance(top, ConfirmScreen):
+                top.action_answer(True)
+            elif isinstance(top, ChooseScreen):
+                top.action_choose()
+            await it.pilot.pause()
+        assert submitted.orders == []
