@@ -85,6 +85,17 @@ def test_nothing_goes_around_what_is_forbidden(
     assert jobs(tmp_path) == []
 
 
+@pytest.mark.parametrize("how", ["read_only", "protected"])
+def test_naming_a_server_by_its_url_goes_around_nothing(
+    quarterdeck: Quarterdeck, tmp_path: Path, lab: str, how: str
+) -> None:
+    more, top = ("protected = true", "") if how == "protected" else ("", "[console]\nread_only = true")
+    fleet(tmp_path, lab, more=more, top=top)
+    done = quarterdeck("pin", "gemma3:12b", "--url", lab, "--yes")
+    assert (done.returncode, done.stdout) == (3, ""), done.stderr
+    assert jobs(tmp_path) == []
+
+
 def test_a_pull_with_lines_on_a_pipe(quarterdeck: Quarterdeck, tmp_path: Path, lab: str) -> None:
     fleet(tmp_path, lab)
     done = quarterdeck("pull", "smollm2:135m", "--on", "lab")

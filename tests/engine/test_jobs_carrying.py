@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -175,3 +176,25 @@ async def test_what_there_is_not_fails_in_words(tmp_path: Path, wanted: Order, w
 async def test_an_engine_that_nothing_can_be_done_to_fails_in_words(tmp_path: Path) -> None:
     with pytest.raises(Failed, match="nothing can be done"):
         await carry_out(hands(tmp_path, engine="tgi"), FleetConfig())
+
+
+@pytest.mark.parametrize("typo", ['protected = "yes"', "protcted = true", "protected = maybe"])
+def test_an_entry_with_a_mistake_is_not_got_around(tmp_path: Path, typo: str) -> None:
+    """Such an entry is left out of the fleet; what it may have meant to protect is not reached by its URL instead."""
+    file = tmp_path / "fleet.toml"
+    good = '[[endpoint]]\nname = "other"\nurl = "http://127.0.0.1:2"\n[[endpoint]]\nname = "e"\nurl = "http://127.0.0.1:1"\n'
+    one = job(order(), url="http://127.0.0.1:1", fleet=str(file))
+    file.write_text(good)
+    assert spec_of(one, fleet_of(one)).name == "e"
+    file.write_text(good + typo + "\n")
+    with pytest.raises(Failed, match="fleet file"):
+        fleet_of(one)
+    with pytest.raises(Failed, match="fleet file"):
+        fleet_of(replace(one, order=order(target="found")))
+
+
+def test_what_the_file_does_not_name_is_reached_where_it_has_no_mistake(tmp_path: Path) -> None:
+    file = tmp_path / "fleet.toml"
+    file.write_text('[[endpoint]]\nname = "other"\nurl = "http://127.0.0.1:2"\n')
+    one = job(order(target="found"), url="http://127.0.0.1:1", fleet=str(file))
+    assert spec_of(one, fleet_of(one)).name == "found"

@@ -13,7 +13,7 @@ import sys
 from typing import NamedTuple
 
 from quarterdeck.cli.agreeing import agreed
-from quarterdeck.cli.fleets import chosen, searched
+from quarterdeck.cli.fleets import as_forbidden, chosen, searched
 from quarterdeck.cli.meant import meant, places, view_of
 from quarterdeck.cli.waiting import wait_for
 from quarterdeck.cli.words import takes_model, takes_on
@@ -50,6 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _run(arguments: argparse.Namespace) -> int:
     fleet, _ = await searched(chosen(arguments))
+    fleet = as_forbidden(fleet, arguments)
     action = BY_ID[arguments.action]
     engine = Engine(fleet)
     try:

@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from quarterdeck.cli.fleets import chosen
+from quarterdeck.cli.fleets import as_forbidden, chosen
 from quarterdeck.config.fleet import FleetConfig
 from quarterdeck.errors import ConfigError, UsageError
 from quarterdeck.tui.launch import launch
@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     if choice.problems and not choice.fleet.endpoints:
         raise ConfigError(choice.problems)
     return show(
-        adjusted(choice.fleet, arguments),
+        adjusted(as_forbidden(choice.fleet, arguments), arguments),
         prepare=_search if choice.discover else None,
         problems=choice.problems,
         looking_for="Looking for model servers on this machine …" if choice.discover else "",

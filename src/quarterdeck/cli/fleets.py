@@ -49,3 +49,18 @@ async def searched(choice: Chosen) -> tuple[FleetConfig, tuple[str, ...]]:
 
     found = await discover()
     return discovered_fleet(choice.fleet, found), found.puzzles
+
+
+def as_forbidden(fleet: FleetConfig, arguments: argparse.Namespace) -> FleetConfig:
+    """What --url names goes around no fleet file: where the usual one is read-only, or protects that server, so it is here."""
+    if not arguments.url:
+        return fleet
+    from quarterdeck.config.load import load
+
+    usual = load(arguments.fleet).config
+    guarded = {spec.url for spec in usual.endpoints if spec.protected}
+    return replace(
+        fleet,
+        console=replace(fleet.console, read_only=fleet.console.read_only or usual.console.read_only),
+        endpoints=tuple(replace(spec, protected=spec.protected or spec.url in guarded) for spec in fleet.endpoints),
+    )

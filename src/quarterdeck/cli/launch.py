@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from quarterdeck.cli.act import FAILED, REFUSED
 from quarterdeck.cli.agreeing import question
-from quarterdeck.cli.fleets import chosen
+from quarterdeck.cli.fleets import as_forbidden, chosen
 from quarterdeck.cli.waiting import wait_for
 from quarterdeck.engine.engine import Engine
 from quarterdeck.engine.launches import Launched, asking, begin, collisions, default_file, file_of, stop_with
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     wrong = collisions(launch, choice.fleet)
     if wrong:
         raise UsageError("; ".join(wrong.values()))
-    return asyncio.run(_run(arguments, launch, choice.fleet))
+    return asyncio.run(_run(arguments, launch, as_forbidden(choice.fleet, arguments)))
 
 
 def wanted(arguments: argparse.Namespace) -> Launch:

@@ -33,6 +33,9 @@ def fleet_of(job: Job) -> FleetConfig:
     loaded = load(job.fleet)
     if loaded.problems and not loaded.config.endpoints:
         raise Failed(f"the fleet file can't be used any more: {loaded.problems[0]}")
+    if loaded.problems and job.url is not None and endpoint_of(loaded.config, job.order.target) is None:
+        # what can't be read of it may be this endpoint's entry, and may have meant to protect it
+        raise Failed(f"the fleet file has a mistake, and no endpoint {job.order.target!r}: {loaded.problems[0]}")
     return loaded.config
 
 
