@@ -9,7 +9,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # what isn't needed to paint the first frame isn't imported before it
+    from quarterdeck.model.alerts.alert import Alert
     from quarterdeck.model.events import Event
+    from quarterdeck.model.happening import Happening
     from quarterdeck.model.history import History
     from quarterdeck.model.host import HostView
     from quarterdeck.model.job import Job
@@ -182,6 +184,10 @@ class FleetSnapshot:
     hosts: tuple[HostView, ...] = ()
     jobs: tuple[Job, ...] = ()
     """Of this user, whoever asked for them and wherever; those that go on first, then the newest."""
+    alerts: tuple[Alert, ...] = ()
+    """Open ones first, the worst and then the newest on top; then those cleared lately. The same tuple as before where nothing changed."""
+    happenings: tuple[Happening, ...] = ()
+    """The latest of the whole fleet, newest last; bounded."""
 
     def unix(self, at: float) -> float:
         """Monotonic ``at`` as Unix seconds, by this snapshot's pair of clocks (so a wall clock that jumps moves nothing)."""

@@ -96,7 +96,13 @@ class Frame(NamedTuple):
 
 def same_fleet(one: FleetSnapshot, other: FleetSnapshot) -> bool:
     """Whether nothing but the clock differs between two snapshots."""
-    return one.endpoints is other.endpoints and one.hosts is other.hosts and one.jobs is other.jobs
+    return (
+        one.endpoints is other.endpoints
+        and one.hosts is other.hosts
+        and one.jobs is other.jobs
+        and one.alerts is other.alerts
+        and one.happenings is other.happenings
+    )
 
 
 @runtime_checkable
