@@ -13,13 +13,24 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from quarterdeck.config.boundary import default_boundary
+from quarterdeck.config.chatting import CHAT, POLICY, PRICE
 from quarterdeck.config.deployments import DEPLOYMENT, JOBS
-from quarterdeck.config.fleet import ConsoleSettings, DeploymentSpec, EndpointSpec, FleetConfig, HostSpec, JobSettings
+from quarterdeck.config.fleet import (
+    ChatSettings,
+    ConsoleSettings,
+    DeploymentSpec,
+    EndpointSpec,
+    FleetConfig,
+    HostSpec,
+    JobSettings,
+    PriceSpec,
+)
 from quarterdeck.config.keys import CONSOLE, ENDPOINT, HOST, LIMITS, TABLES
 from quarterdeck.config.problem import BadValueError, Finding, KeyPath, shown, sort_of
 from quarterdeck.config.reach import is_ssh_destination
 from quarterdeck.config.suggest import unknown_key, unknown_table
 from quarterdeck.config.table import Key, Table
+from quarterdeck.model.chat.boundary import Policy, Rule
 from quarterdeck.model.fleet import Boundary
 from quarterdeck.model.limits import Limits
 
@@ -88,6 +99,9 @@ def decode(document: Document, base: Path) -> Decoded:
     console = _settings(CONSOLE, document, base, findings)
     limits = _settings(LIMITS, document, base, findings)
     jobs = _settings(JOBS, document, base, findings)
+    policy = _settings(POLICY, document, base, findings)
+    chat = _settings(CHAT, document, base, findings)
+    prices = _entries(PRICE, document, base, findings)
     written_hosts = _unique(_entries(HOST, document, base, findings), findings)
     hosts = _hosts(written_hosts, findings)
     machines = _Machines(_names(written_hosts), {host.name: host for host in hosts})
@@ -102,15 +116,25 @@ def decode(document: Document, base: Path) -> Decoded:
         console=_guarded(ConsoleSettings(**console), findings),
         limits=Limits(**limits),
         jobs=JobSettings(**jobs),
+        policy=_strict(Policy(**policy), findings),
+        chat=ChatSettings(**chat),
+        prices=tuple(PriceSpec(**entry.values) for entry in prices if entry.good),
     )
     return Decoded(config, tuple(findings))
 
 
 def _guarded(console: ConsoleSettings, findings: Sequence[Finding]) -> ConsoleSettings:
     """Read-only where the file may have meant to say so: a typo must not hand out the right to act."""
-    elsewhere = ("host", "endpoint", "deployment", "limits", "jobs")
+    elsewhere = ("host", "endpoint", "deployment", "limits", "jobs", "policy", "chat", "price")
     unsure = any(finding.path[0] not in elsewhere for finding in findings)
     return replace(console, read_only=True) if unsure else console
+
+
+def _strict(policy: Policy, findings: Sequence[Finding]) -> Policy:
+    """Nothing leaves where the file may have meant to say so: a typo must not send a prompt out."""
+    elsewhere = ("host", "endpoint", "deployment", "limits", "jobs", "chat", "price", "console")
+    unsure = any(finding.path[0] not in elsewhere for finding in findings)
+    return replace(policy, external=Rule.NEVER) if unsure else policy
 
 
 def _settings(table: Table, document: Document, base: Path, findings: list[Finding]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
+from quarterdeck.model.chat.boundary import Policy
 from quarterdeck.model.fleet import Boundary
 from quarterdeck.model.limits import Limits as Limits  # noqa: PLC0414  part of the configuration, defined where it is used
 
@@ -148,6 +149,28 @@ class JobSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ChatSettings:
+    """``[chat]``. Seconds."""
+
+    save: bool = False
+    first_token: float = 600.0
+    silence: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class PriceSpec:
+    """One ``[[price]]``: US dollars per 1M tokens, or per hour of all the endpoint's GPUs."""
+
+    endpoint: str = "*"
+    model: str = "*"
+    input: float | None = None
+    cached_input: float | None = None
+    output: float | None = None
+    gpu_hour: float | None = None
+    date: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ConsoleSettings:
     """``[console]``."""
 
@@ -167,6 +190,9 @@ class FleetConfig:
     limits: Limits = field(default_factory=Limits)
     deployments: tuple[DeploymentSpec, ...] = ()
     jobs: JobSettings = field(default_factory=JobSettings)
+    policy: Policy = field(default_factory=Policy)
+    chat: ChatSettings = field(default_factory=ChatSettings)
+    prices: tuple[PriceSpec, ...] = ()
     source: Path | None = None
     """The file it came from, if any."""
 

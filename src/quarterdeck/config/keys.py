@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from quarterdeck.config.access import AUTH, TLS
+from quarterdeck.config.chatting import CHAT, POLICY, PRICE
 from quarterdeck.config.deployments import DEPLOYMENT, JOBS
 from quarterdeck.config.fleet import ENGINES, ConsoleSettings, EndpointSpec, HostSpec
 from quarterdeck.config.kinds import NAME, Choice, Count, Duration, Flag, Fraction, Number, Text
@@ -208,8 +209,8 @@ LIMITS = Table(
     ),
 )
 
-SETTINGS = (CONSOLE, LIMITS, JOBS)
-REPEATED = (HOST, ENDPOINT, DEPLOYMENT)
+SETTINGS = (CONSOLE, LIMITS, JOBS, POLICY, CHAT)
+REPEATED = (HOST, ENDPOINT, DEPLOYMENT, PRICE)
 TABLES = (*SETTINGS, *REPEATED)
 """The top level of a fleet file, in the order it is written."""
 TABLE_ALIASES = {
@@ -225,5 +226,8 @@ TABLE_ALIASES = {
     "deployments": "deployment",
     "deploy": "deployment",
     "launch": "deployment",
+    "prices": "price",
+    "cost": "price",
+    "policies": "policy",
 }
 """What people write instead of a table's name."""

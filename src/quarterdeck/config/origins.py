@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from quarterdeck.config.chatting import PRICE
 from quarterdeck.config.deployments import DEPLOYMENT
 from quarterdeck.config.fleet import DeploymentSpec, EndpointSpec, FleetConfig, HostSpec
 from quarterdeck.config.keys import ENDPOINT, HOST, SETTINGS
@@ -12,6 +13,7 @@ from quarterdeck.config.locate import line_of
 from quarterdeck.config.problem import LONGEST_ECHO, Finding, KeyPath, Problem, shown
 from quarterdeck.config.table import Table
 from quarterdeck.format import printable
+from quarterdeck.model.chat.boundary import Rule
 
 Document = Mapping[str, object]
 Lines = dict[KeyPath, int]
@@ -81,10 +83,19 @@ def origins_of(
                 found[dotted((table.name, spec.name, *path))] = written((*here, *path))
             if spec.protected and not _says_protected(document, here):
                 found[dotted((table.name, spec.name, "protected"))] = INHERITED
+    for index, place in enumerate(_good(document, PRICE, refused)):
+        for path in _paths(PRICE, ()):
+            found[dotted((PRICE.name, str(index), *path))] = written((PRICE.name, place, *path))
+    return found | dict.fromkeys(_safeguards(config, document), SAFEGUARD)
+
+
+def _safeguards(config: FleetConfig, document: Document) -> Iterator[str]:
+    """What is stricter than it stands in the file, because something else there can't be read."""
+    if config.policy.external is Rule.NEVER and not _says(document, "policy", "external", "never"):
+        yield "policy.external"
     console = document.get("console")
     if config.console.read_only and not (isinstance(console, dict) and console.get("read_only") is True):
-        found["console.read_only"] = SAFEGUARD
-    return found
+        yield "console.read_only"
 
 
 def adhoc_origins(config: FleetConfig, source: str = "--url") -> dict[str, str]:
@@ -96,6 +107,18 @@ def adhoc_origins(config: FleetConfig, source: str = "--url") -> dict[str, str]:
                 given = path in (("name",), ("url",))
                 found[dotted((table.name, spec.name, *path))] = source if given else DEFAULT
     return found
+
+
+def _says(document: Document, table: str, key: str, word: str) -> bool:
+    written = document.get(table)
+    return isinstance(written, dict) and str(written.get(key)).lower() == word
+
+
+def _good(document: Document, table: Table, refused: set[KeyPath]) -> list[int]:
+    """Which entries of a table without names are used: those that nothing is wrong with."""
+    written = document.get(table.name)
+    bad = {path[1] for path in refused if len(path) > 1 and path[0] == table.name}
+    return [index for index in range(len(written) if isinstance(written, list) else 0) if index not in bad]
 
 
 def _says_protected(document: Document, path: tuple[str, int]) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from quarterdeck.config.chatting import CHAT, POLICY, PRICE
 from quarterdeck.config.deployments import DEPLOYMENT, JOBS, has_effect
 from quarterdeck.config.fleet import DeploymentSpec, EndpointSpec, FleetConfig, HostSpec
 from quarterdeck.config.keys import CONSOLE, ENDPOINT, HOST, LIMITS
@@ -20,7 +21,14 @@ _Row = tuple[KeyPath, str]
 def render_config(config: FleetConfig, origins: Mapping[str, str] | None = None) -> str:
     """Every value in force, one a line; with ``origins`` (``Loaded.origins``) each says where it comes from."""
     lines: list[str] = []
-    for table, settings in ((CONSOLE, config.console), (LIMITS, config.limits), (JOBS, config.jobs)):
+    settled = (
+        (CONSOLE, config.console),
+        (LIMITS, config.limits),
+        (JOBS, config.jobs),
+        (POLICY, config.policy),
+        (CHAT, config.chat),
+    )
+    for table, settings in settled:
         lines += ["", f"[{table.name}]", *_block(table, settings, (table.name,), origins)]
     entries: tuple[tuple[Table, tuple[HostSpec | EndpointSpec | DeploymentSpec, ...]], ...] = (
         (HOST, config.hosts),
@@ -30,6 +38,8 @@ def render_config(config: FleetConfig, origins: Mapping[str, str] | None = None)
     for table, specs in entries:
         for spec in specs:
             lines += ["", f"[[{table.name}]]", *_block(table, spec, (table.name, spec.name), origins)]
+    for index, price in enumerate(config.prices):
+        lines += ["", f"[[{PRICE.name}]]", *_block(PRICE, price, (PRICE.name, str(index)), origins)]
     return "\n".join(lines[1:]) + "\n"
 
 

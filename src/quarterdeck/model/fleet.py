@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # what isn't needed to paint the first frame isn't imported before it
     from quarterdeck.model.alerts.alert import Alert
+    from quarterdeck.model.chat.price import Price
     from quarterdeck.model.events import Event
     from quarterdeck.model.happening import Happening
     from quarterdeck.model.history import History
@@ -20,6 +21,7 @@ if TYPE_CHECKING:  # what isn't needed to paint the first frame isn't imported b
     from quarterdeck.model.reading import AccessLog, Deployment, EngineReading, LoraAdapter, Spend
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+_NO_PRICES: Mapping[str, Price] = MappingProxyType({})
 ENDPOINT_SERIES = (
     "generation_tps",
     "prompt_tps",
@@ -152,6 +154,8 @@ class EndpointView:
     identity: tuple[tuple[str, str], ...] = ()
     cannot: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     """Actions (`quarterdeck.model.actions`) that this server can't do, and why, in words; what isn't in it can be, or nobody knows."""
+    prices: Mapping[str, Price] = field(default_factory=lambda: _NO_PRICES)
+    """Model id → what its tokens cost, by the provider's own list."""
     engines: tuple[EngineReading, ...] = ()
     """The raw readings, for those who want to see them …"""
     origins: Mapping[str, str] = field(default_factory=lambda: _NOTHING)

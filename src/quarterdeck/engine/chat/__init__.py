@@ -1,0 +1,1 @@
+"""Prompts: who may be sent what, the sending itself, and what is kept of it."""
