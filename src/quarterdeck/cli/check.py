@@ -101,9 +101,16 @@ async def _looked(
     except TimeoutError:
         pass
     finally:
-        snapshot = selected(engine.snapshot(), demands)
+        snapshot = _asked(selected(engine.snapshot(), demands), arguments.timeout)
         await engine.stop()
     return snapshot, fleet.limits, failed
+
+
+def _asked(fleet: FleetSnapshot, within: float) -> FleetSnapshot:
+    """Says of each endpoint that was asked and has not answered that it hasn't."""
+    silent = f"no answer within {duration(within)}"
+    views = tuple(replace(view, reason=silent) if view.state is None else view for view in fleet.endpoints)
+    return replace(fleet, endpoints=views)
 
 
 async def _probed(engine: Engine, demands: Demands, failed: list[Finding]) -> None:

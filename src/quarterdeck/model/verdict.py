@@ -87,7 +87,9 @@ def _of_endpoint(view: EndpointView, limits: Limits) -> Finding | None:
     if view.state is State.BUSY and not is_well(view):
         level = Level.WARNING
     if level is not Level.OK:
-        word = view.state.value if view.state else "not polled yet"
+        word = view.state.value if view.state else ""
+        if not word:
+            return Finding(level, view.name, view.reason or "not polled yet")
         return Finding(level, view.name, f"{word}: {view.reason}" if view.reason else word)
     if view.waiting is not None and view.waiting >= limits.warn_waiting:
         return Finding(Level.WARNING, view.name, f"{view.waiting} requests waiting")
