@@ -60,6 +60,12 @@ def main(runs: int) -> None:
             runs,
         )
         print(check.row("`check`, 8 endpoints : `import httpx, pydantic`", 1.8))
+        alone = in_turn(
+            lambda: process(QUARTERDECK, "check", "--fleet", str(fleet)),
+            lambda: process(PYTHON, "-c", "import httpx"),
+            runs,
+        )
+        print(f"| the same, p95 : `import httpx`, p95 | | | {alone.p95:.2f} | | |")
         frame = in_turn(
             lambda: first_frame(QUARTERDECK, "--fleet", str(fleet)),
             lambda: first_frame(PYTHON, "-c", MINIMAL_APP),

@@ -157,13 +157,14 @@ def _acting(commands: argparse._SubParsersAction[_Parser], argv: list[str]) -> l
 
     Returns what is left to read.
     """
-    from quarterdeck.cli import words
+    from quarterdeck.cli import chats, words
 
     first = next((word for word in argv if words.is_first(word)), "")
     words.add(commands, first, _add_fleet)
     words.add_show(commands, _add_fleet, needed=first == "show")
     words.add_jobs(commands, needed=first == "jobs")
     words.add_audit(commands, needed=first == "audit")
+    chats.add(commands, needed=first == "chats")
     return words.add_launch(commands, argv, _add_fleet, needed=first == "launch")
 
 

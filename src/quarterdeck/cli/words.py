@@ -23,7 +23,7 @@ def words(action: Action) -> tuple[str, ...]:
 
 def is_first(word: str) -> bool:
     """Whether a word begins a command of this module."""
-    return word in ("show", "jobs", "audit", "launch") or any(word == words(action)[0] for action in ACTIONS)
+    return word in ("show", "jobs", "audit", "launch", "chats") or any(word == words(action)[0] for action in ACTIONS)
 
 
 def takes_model(action: Action) -> bool:
