@@ -1,0 +1,261 @@
+"""The interface that OpenAI's API made common: POST …/chat/completions, answered as server-sent events.
+
+Spoken by vLLM, llama.cpp, SGLang, LiteLLM, LM Studio, llama-swap, TGI and the managed APIs; where they differ is said beside it.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+
+import httpx
+
+from quarterdeck.endpoints.chat.lines import LONGEST_LINE, MOST_BYTES, events
+from quarterdeck.endpoints.chat.thinking import Thinking
+from quarterdeck.model.chat.answer import Piece, ServerTimings, ToolCall, Usage
+from quarterdeck.model.chat.request import ChatRequest, Message
+from quarterdeck.model.reading import Outcome
+from quarterdeck.wire.body import items, mapping, number, parse, text, whole
+from quarterdeck.wire.failure import Failure
+from quarterdeck.wire.http import Fetch
+
+_REFUSALS = (400, 422)
+_DROPPABLE = {
+    "stream_options": "",
+    "seed": "seed",
+    "reasoning_effort": "reasoning effort",
+    "top_p": "top-p",
+    "temperature": "temperature",
+    "response_format": "the JSON schema",
+    "stop": "stop words",
+}
+"""What is left out when a server refuses it by name, and how that is told ("" = it isn't: only our numbers need it)."""
+_OF_VERSION = re.compile(r"/(?:v\d+|openai)$")
+_WORDLESS = "an error without words"
+
+
+async def speak(fetch: Fetch, engine: str, request: ChatRequest) -> AsyncGenerator[Piece, None]:
+    """The pieces of an answer. A parameter that the server refuses by name is left out and noted. Raises Failure."""
+    payload, note = body(engine, request)
+    if note:
+        yield Piece(note=note)
+    while True:
+        begun = False
+        try:
+            async with aclosing(_once(fetch, payload)) as pieces:
+                async for piece in pieces:
+                    begun = True
+                    yield piece
+                return
+        except Failure as failure:
+            refused = None if begun else _refused(failure, payload)
+            if refused is None:
+                raise
+        if told := _left_out(refused, payload):
+            yield Piece(note=told)
+
+
+def body(engine: str, request: ChatRequest) -> tuple[dict[str, object], str]:
+    """The request as the interface has it, and what can't be said in it."""
+    sampling = request.sampling
+    payload: dict[str, object] = {
+        "model": request.model,
+        "messages": [_message(message) for message in request.messages],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    for name in ("temperature", "top_p", "max_tokens", "seed"):
+        if (value := getattr(sampling, name)) is not None:
+            payload[name] = value
+    if sampling.stop is not None:
+        payload["stop"] = list(sampling.stop)
+    if sampling.effort is not None:
+        payload["reasoning_effort"] = sampling.effort
+    if sampling.schema is not None:
+        schema = {"name": "answer", "schema": parse(sampling.schema.encode())}
+        payload["response_format"] = {"type": "json_schema", "json_schema": schema}
+    if engine == "llamacpp":
+        payload["timings_per_token"] = False  # its timings come with the last piece
+    note = "context length can't be set through this interface: left as it is set there"
+    return payload, note if sampling.context_length is not None else ""
+
+
+def _message(message: Message) -> dict[str, object]:
+    if not message.images:
+        return {"role": message.role.value, "content": message.text}
+    parts: list[dict[str, object]] = [{"type": "text", "text": message.text}]
+    for image in message.images:
+        url = f"data:{image.media_type};base64,{base64.b64encode(image.data).decode()}"
+        parts.append({"type": "image_url", "image_url": {"url": url}})
+    return {"role": message.role.value, "content": parts}
+
+
+def _refused(failure: Failure, payload: Mapping[str, object]) -> str | None:
+    """The parameter that a server refuses by name, where the request makes sense without it."""
+    if failure.status not in _REFUSALS:
+        return None
+    said = failure.reason.lower()
+    if "max_completion_tokens" in said and "max_tokens" in payload:
+        return "max_tokens"
+    return next((name for name in _DROPPABLE if name in payload and name in said), None)
+
+
+def _left_out(name: str, payload: dict[str, object]) -> str:
+    value = payload.pop(name)
+    if name == "max_tokens":  # OpenAI's newer models know it under another name only
+        payload["max_completion_tokens"] = value
+        return ""
+    words = _DROPPABLE[name]
+    return f"the server refuses {words}: left out" if words else ""
+
+
+def path_of(url: str) -> str:
+    """Below the endpoint's URL, which may be a server's root or an OpenAI base (…/v1)."""
+    return "/chat/completions" if _OF_VERSION.search(url.rstrip("/")) else "/v1/chat/completions"
+
+
+async def _once(fetch: Fetch, payload: Mapping[str, object]) -> AsyncGenerator[Piece, None]:
+    reader = _Reader(fetch)
+    async with fetch.streaming(path_of(fetch.target.url), payload, most=MOST_BYTES) as response:
+        if "event-stream" not in response.headers.get("content-type", ""):
+            for piece in reader.whole(await _all(response)):
+                yield piece
+            return
+        async with aclosing(events(response)) as each:
+            async for data in each:
+                if data.strip() == b"[DONE]":
+                    reader.finished = True
+                    break
+                for piece in reader.event(data):
+                    yield piece
+    for piece in reader.rest():
+        yield piece
+
+
+async def _all(response: httpx.Response) -> bytes:
+    """The body of a server that doesn't stream."""
+    found = bytearray()
+    async for chunk in response.aiter_bytes():
+        found += chunk
+        if len(found) > LONGEST_LINE * 8:
+            raise Failure(Outcome.FOREIGN, "its answer is no stream, and too large")
+    return bytes(found)
+
+
+class _Reader:
+    """From the JSON of one answer's events to pieces."""
+
+    def __init__(self, fetch: Fetch) -> None:
+        self._fetch = fetch
+        self._thinking: Thinking | None = Thinking()
+        """``None`` once the server has told reasoning apart by itself."""
+        self.finished = False
+        """Whether it said that the answer is whole."""
+
+    def event(self, data: bytes) -> list[Piece]:
+        """Of one event."""
+        told = mapping(parse(data.decode("utf-8", "replace").encode()))
+        if not told:
+            raise Failure(Outcome.FOREIGN, "it sends what is no JSON")
+        self._raise_error(told)
+        choice = mapping((items(told.get("choices"), 1) or [None])[0])
+        delta = mapping(choice.get("delta")) or mapping(choice.get("message"))
+        piece = self._said(delta)
+        finish = text(choice.get("finish_reason"))
+        self.finished = self.finished or finish is not None
+        piece = piece._replace(
+            finish=finish, usage=_usage(told), timings=_timings(told), model=text(told.get("model")) if finish else None
+        )
+        return [piece] if piece != _NOTHING else []
+
+    def whole(self, data: bytes) -> list[Piece]:
+        """Of an answer that came in one."""
+        self.finished = True
+        note = Piece(note="the server doesn't stream: time to first token is that of the whole answer")
+        return [*self.event(data), *self.rest(), note]
+
+    def rest(self) -> list[Piece]:
+        """What was held back. Raises Failure where the server never said that the answer is whole."""
+        answer, reasoning = self._thinking.rest() if self._thinking is not None else ("", "")
+        piece = Piece(text=answer, reasoning=reasoning)
+        if not self.finished:
+            raise Failure(Outcome.FAILED, "the answer ended half-way")
+        return [piece] if piece.is_token else []
+
+    def _said(self, delta: Mapping[str, object]) -> Piece:
+        content = _text_of(delta.get("content"))
+        thought = _text_of(delta.get("reasoning")) or _text_of(delta.get("reasoning_content"))
+        if thought and self._thinking is not None:
+            held, _ = self._thinking.rest()
+            self._thinking, content = None, held + content
+        elif content and self._thinking is not None:
+            content, thought = self._thinking.feed(content)
+        calls = tuple(_tool(mapping(call), at) for at, call in enumerate(items(delta.get("tool_calls"), 64)))
+        return Piece(text=content, reasoning=thought, tools=calls)
+
+    def _raise_error(self, told: Mapping[str, object]) -> None:
+        """What a server says in the middle of a stream, with HTTP 200."""
+        if error := told.get("error"):
+            words = text(mapping(error).get("message")) or text(error) or _WORDLESS
+            raise Failure(Outcome.FAILED, self._fetch.redacted(words))
+
+
+_NOTHING = Piece()
+
+
+def _text_of(value: object) -> str:
+    """Text, or the texts of its parts."""
+    if isinstance(value, str):
+        return value
+    parts = (mapping(part).get("text") for part in items(value, 64))
+    return "".join(part for part in parts if isinstance(part, str))
+
+
+def _tool(call: Mapping[str, object], at: int) -> ToolCall:
+    function, index = mapping(call.get("function")), whole(call.get("index"))
+    arguments = function.get("arguments")
+    said = arguments if isinstance(arguments, str) else ""
+    return ToolCall(at if index is None else index, text(function.get("name")) or "", said, text(call.get("id")) or "")
+
+
+def _usage(told: Mapping[str, object]) -> Usage | None:
+    usage = mapping(told.get("usage"))
+    if not usage:
+        return None
+    return Usage(
+        prompt_tokens=whole(usage.get("prompt_tokens")),
+        output_tokens=whole(usage.get("completion_tokens")),
+        cached_tokens=whole(mapping(usage.get("prompt_tokens_details")).get("cached_tokens")),
+        reasoning_tokens=whole(mapping(usage.get("completion_tokens_details")).get("reasoning_tokens")),
+        cost=_cost(usage),
+    )
+
+
+def _cost(usage: Mapping[str, object]) -> float | None:
+    """OpenRouter: ``cost``; DeepInfra: ``estimated_cost``. US dollars."""
+    cost = number(usage.get("cost"))
+    cost = number(usage.get("estimated_cost")) if cost is None else cost
+    return cost if cost is not None and cost >= 0 else None
+
+
+def _timings(told: Mapping[str, object]) -> ServerTimings | None:
+    """llama.cpp's ``timings``, or vLLM's ``metrics`` (--enable-per-request-metrics)."""
+    timings = mapping(told.get("timings"))
+    if timings:
+        prompt, output = whole(timings.get("prompt_n")), whole(timings.get("predicted_n"))
+        prompt_s, decode_s = _ms(timings, "prompt_ms"), _ms(timings, "predicted_ms")
+        both = prompt_s + decode_s if prompt_s is not None and decode_s is not None else None
+        return ServerTimings("llama.cpp's timings", None, prompt_s, decode_s, both, prompt, output)
+    metrics = mapping(told.get("metrics"))
+    if not metrics:
+        return None
+    first, decode = _ms(metrics, "time_to_first_token_ms"), _ms(metrics, "generation_time_ms")
+    output = whole(mapping(told.get("usage")).get("completion_tokens"))
+    return ServerTimings("vLLM's metrics", prompt_s=first, decode_s=decode, output_tokens=output)
+
+
+def _ms(told: Mapping[str, object], name: str) -> float | None:
+    value = number(told.get(name))
+    return value / 1000 if value is not None and value >= 0 else None
