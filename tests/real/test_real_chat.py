@@ -6,9 +6,11 @@ import asyncio
 import json
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from statistics import median
 
 import pytest
 
@@ -26,6 +28,7 @@ from .watch import fleet_of
 
 KEY_IN = "QUARTERDECK_TEST_LITELLM_KEY"
 TOKENS = 48
+ROUNDS = 5
 PROMPT = "Count the ships in the harbour, one after the other."
 RELATIVE, ABSOLUTE_S = 0.05, 0.02
 TTFT, E2E, DECODE = (
@@ -33,9 +36,24 @@ TTFT, E2E, DECODE = (
 )
 
 
-def close_to(seconds: float) -> object:
-    """Within 5 % or 20 ms of what the server says."""
-    return pytest.approx(seconds, rel=RELATIVE, abs=ABSOLUTE_S)
+class Pairs:
+    """What we measured beside what the server said, round by round."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, list[tuple[float, float]]] = defaultdict(list)
+
+    def add(self, what: str, ours: float | None, theirs: float | None) -> None:
+        """One round's seconds."""
+        assert ours is not None, what
+        assert theirs is not None, what
+        self._kept[what].append((ours, theirs))
+
+    def assert_agree(self) -> None:
+        """In the middle of the rounds within 5 % or 20 ms: what a busy machine does to one round is not what we measure."""
+        for what, pairs in self._kept.items():
+            apart = median(ours - theirs for ours, theirs in pairs)
+            limit = max(ABSOLUTE_S, RELATIVE * median(theirs for _, theirs in pairs))
+            assert abs(apart) <= limit, (what, pairs)
 
 
 @contextmanager
@@ -101,20 +119,29 @@ async def test_four_at_once_agree_with_their_servers(
         names = (vllm_server.model, llama_server.model, llama_server.model, installed[0])
         wishes = [wish(spec.name, model) for spec, model in zip(engine.fleet.endpoints, names, strict=True)]
         await asked_all(engine, wishes)  # a server's first request reads its template and its tokenizer
-        before = {series: told(vllm_server, series) for series in VLLM_SERIES}
-        answers = await asked_all(engine, wishes)
-        of_vllm = {series: told(vllm_server, series) - before[series] for series in VLLM_SERIES}
+        pairs = Pairs()
+        for _ in range(ROUNDS):
+            await engine.once()
+            before = {series: told(vllm_server, series) for series in VLLM_SERIES}
+            answers = await asked_all(engine, wishes)
+            of_vllm = {series: told(vllm_server, series) - before[series] for series in VLLM_SERIES}
+            assert_whole(answers)
+            see_vllm(pairs, answers["vllm"], of_vllm)
+            see_llama(pairs, answers["llama"])
+            see_ollama(pairs, answers["demo"])
         await engine.stop()
+    pairs.assert_agree()
+
+
+def assert_whole(answers: Mapping[str, Answer]) -> None:
+    """Each came to its end; the proxy says what is behind it."""
     for name, answer in answers.items():
         assert (answer.ending, answer.reason) == (Ending.DONE, ""), name
         assert answer.text, name
         assert answer.finish in ("stop", "length"), name
-    assert_vllm(answers["vllm"], of_vllm)
-    assert_llama(answers["llama"])
-    assert_ollama(answers["demo"])
-    proxied = answers["proxy"]
-    assert (proxied.usage.output_tokens, proxied.usage.prompt_tokens) == (TOKENS, answers["llama"].usage.prompt_tokens)
-    assert proxied.text == answers["llama"].text  # the same model, greedily
+    proxied, behind = answers["proxy"], answers["llama"]
+    assert (proxied.usage.output_tokens, proxied.usage.prompt_tokens) == (TOKENS, behind.usage.prompt_tokens)
+    assert proxied.text == behind.text  # the same model, greedily
 
 
 VLLM_SERIES = (
@@ -124,39 +151,43 @@ VLLM_SERIES = (
 )
 
 
-def assert_vllm(answer: Answer, of_server: Mapping[str, float]) -> None:
+def see_vllm(pairs: Pairs, answer: Answer, of_server: Mapping[str, float]) -> None:
     """It had one request meanwhile, so the sums of its histograms are that one's."""
     assert of_server[f"{TTFT}_count"] == of_server[f"{E2E}_count"] == 1
     assert answer.usage.output_tokens == of_server["vllm:generation_tokens_total"] == TOKENS
     assert answer.usage.prompt_tokens == of_server["vllm:prompt_tokens_total"]
-    assert answer.ttft_s == close_to(of_server[f"{TTFT}_sum"])
-    assert answer.total_s == close_to(of_server[f"{E2E}_sum"])
-    assert answer.decode_tps == pytest.approx((TOKENS - 1) / of_server[f"{DECODE}_sum"], rel=RELATIVE)
     assert answer.cost == pytest.approx(((answer.usage.prompt_tokens or 0) * 1.0 + TOKENS * 2.0) / 1e6)
     assert answer.circumstances.state == "OK"
+    pairs.add("vllm TTFT", answer.ttft_s, of_server[f"{TTFT}_sum"])
+    pairs.add("vllm total", answer.total_s, of_server[f"{E2E}_sum"])
+    pairs.add("vllm decode", decoded(answer), of_server[f"{DECODE}_sum"])
 
 
-def assert_llama(answer: Answer) -> None:
+def see_llama(pairs: Pairs, answer: Answer) -> None:
     """By the timings of its last event."""
-    timings = answer.timings
-    assert timings is not None
-    assert timings.decode_s is not None
-    assert (answer.output_tokens, timings.output_tokens) == (TOKENS, TOKENS)
-    assert answer.last_at is not None
-    assert answer.first_at is not None
-    assert answer.last_at - answer.first_at == close_to(timings.decode_s)
+    assert answer.timings is not None
+    assert (answer.output_tokens, answer.timings.output_tokens) == (TOKENS, TOKENS)
+    pairs.add("llama decode", decoded(answer), answer.timings.decode_s)
 
 
-def assert_ollama(answer: Answer) -> None:
+def see_ollama(pairs: Pairs, answer: Answer) -> None:
     """By the durations of its last line."""
     timings = answer.timings
     assert timings is not None
     assert timings.total_s is not None
     assert timings.decode_s is not None
-    assert answer.total_s == close_to(timings.total_s)
-    assert answer.ttft_s == close_to(timings.total_s - timings.decode_s)  # loading, waiting for a place, the prompt
     assert answer.output_tokens == timings.output_tokens
     assert (answer.cold, answer.circumstances.loaded) == (False, True)
+    pairs.add("ollama total", answer.total_s, timings.total_s)
+    first = timings.total_s - timings.decode_s  # loading, waiting for a place, the prompt
+    pairs.add("ollama TTFT", answer.ttft_s, first)
+
+
+def decoded(answer: Answer) -> float:
+    """Seconds from the first to the last token."""
+    assert answer.first_at is not None
+    assert answer.last_at is not None
+    return answer.last_at - answer.first_at
 
 
 async def test_settings_reach_a_real_vllm_and_what_it_refuses_is_said(vllm_server: Server) -> None:

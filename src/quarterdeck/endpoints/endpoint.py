@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from quarterdeck.config.fleet import EndpointSpec
@@ -12,6 +13,7 @@ from quarterdeck.endpoints.base import Adapter, Cadence, Partly, redacted
 from quarterdeck.endpoints.fingerprint import fingerprint
 from quarterdeck.endpoints.openai_compat import OpenAICompatible
 from quarterdeck.model.reading import Facts, Outcome, Reading
+from quarterdeck.wire.certificate import Certificate
 from quarterdeck.wire.failure import Failure, timed_out
 from quarterdeck.wire.http import Fetch, Target
 
@@ -54,6 +56,7 @@ class Endpoint:
         self._local = local
         self._tunnel = tunnel
         self._fetch = Fetch(target_of(spec), monotonic)
+        self._certificate = Certificate(self._fetch.target, monotonic)
         self._adapter: Adapter | None = None
         self._thorough_due = Cadence(monotonic, THOROUGH_EVERY_S)
 
@@ -66,6 +69,8 @@ class Endpoint:
             reason, facts = self._fetch.redacted(reason), redacted(facts, self._fetch.redacted)
         if outcome not in _KEEPS_ADAPTER:
             self._adapter = None  # what comes back may be another server
+        if facts is not None and (ends := self._certificate.ends()) is not None:
+            facts = replace(facts, certificate_ends=ends)
         now = self._monotonic()
         at = (started + now) / 2 if facts is None or facts.measured_at is None else facts.measured_at
         wall = self._wall() - (now - at)
@@ -73,6 +78,7 @@ class Endpoint:
 
     async def close(self) -> None:
         """Close its connections."""
+        await self._certificate.close()
         await self._fetch.close()
         if self._tunnel is not None:
             await self._tunnel.close()

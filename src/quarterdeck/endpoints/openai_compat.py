@@ -5,10 +5,13 @@ Source: GET {base}/models, where base is the URL as given if it has a path (http
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from quarterdeck.endpoints.base import openai_models
+from quarterdeck.endpoints.prices import listed_prices
+from quarterdeck.model.chat.price import Price
 from quarterdeck.model.models import ModelState
 from quarterdeck.model.reading import Facts
 from quarterdeck.wire.failure import foreign
@@ -28,6 +31,7 @@ class OpenAICompatible:
     def __init__(self, fetch: Fetch, monotonic: Callable[[], float]) -> None:
         del monotonic
         self._fetch = fetch
+        self._listed: tuple[bytes, Mapping[str, Price]] = (b"", {})
         self._path = models_path(fetch.target.url)
 
     async def read(self) -> Facts:
@@ -39,4 +43,7 @@ class OpenAICompatible:
         models = openai_models(answer.body, ModelState.SERVED)
         if models is None:
             raise foreign("an OpenAI-compatible server")
-        return Facts("openai", models=models, notes=(NO_LOAD,), origins={"models": self._path})
+        if answer.body != self._listed[0]:
+            self._listed = (answer.body, listed_prices(answer.body, time.strftime("%Y-%m-%d", time.gmtime())))
+        origins = {"models": self._path} | ({"prices": self._path} if self._listed[1] else {})
+        return Facts("openai", models=models, prices=self._listed[1], notes=(NO_LOAD,), origins=origins)

@@ -67,6 +67,8 @@ def _known(good: Reading, facts: Facts) -> dict[str, Any]:
         "identity": facts.identity,
         "cannot": facts.cannot,
         "deployments": facts.deployments,
+        "certificate_ends": facts.certificate_ends,
+        "prices": facts.prices,
     }
 
 

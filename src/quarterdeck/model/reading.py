@@ -9,10 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from quarterdeck.model.models import ModelReading
 
+if TYPE_CHECKING:
+    from quarterdeck.model.chat.price import Price
+
 NOWHERE: Mapping[str, str] = MappingProxyType({})
+NO_PRICES: Mapping[str, Price] = MappingProxyType({})
 
 
 class Outcome(StrEnum):
@@ -179,6 +184,10 @@ class Facts:
     access_log: AccessLog | None = None
     active_at: float | None = None
     """Monotonic seconds when it was last seen to have finished a request, where that is all that can be known (Ollama)."""
+    prices: Mapping[str, Price] = field(default_factory=lambda: NO_PRICES)
+    """Model id → what its tokens cost, where the server's own list says so."""
+    certificate_ends: float | None = None
+    """Unix seconds when the server's TLS certificate expires, as read within the last hour."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,6 +172,10 @@ class Fetch:
         except Exception as error:  # noqa: BLE001  (a failure is a reading, whatever a library raises)
             raise await self._explained(error) from None
 
+    def open(self) -> None:
+        """Make ready what takes time before a request (TLS settings, the client); connects to nothing."""
+        self._opened()
+
     def _opened(self) -> httpx.AsyncClient:
         if self._client is None:
             self._client = self._open()

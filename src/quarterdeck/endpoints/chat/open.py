@@ -44,10 +44,15 @@ async def stream(
         if tunnel is not None:
             async with asyncio.timeout(_CONNECT_S):
                 await fetch.through(await tunnel.ready())
+        speaking = _speaking(engine, fetch, request)
+        fetch.open()
+        await asyncio.sleep(
+            0
+        )  # others that are sent at the same time get ready first, too: that is not the server's time
         if on_sent is not None:
             on_sent()
         cleaning = Cleaning(fetch.secret, fetch.redacted)
-        async with aclosing(_speaking(engine, fetch, request)) as pieces:
+        async with aclosing(speaking) as pieces:
             async for piece in pieces:
                 if (clean := cleaning.piece(piece)) is not None:
                     yield clean
