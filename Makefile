@@ -13,7 +13,8 @@ fmt:  ## format and repair what can be
 
 real:  ## tests against real model servers; installs them first (minutes, 4 GB)
 	uv run python tests/real/install.py
-	QUARTERDECK_REAL_REQUIRED=1 uv run pytest -n 0 tests/real
+	QUARTERDECK_REAL_REQUIRED=1 uv run pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder -m 'not alone' tests/real
+	QUARTERDECK_REAL_REQUIRED=1 uv run pytest -n 0 -m alone tests/real
 
 bench:  ## what it costs, beside what it is measured by
 	uv run python benchmarks/metrics_page.py

@@ -10,7 +10,7 @@ import signal
 import struct
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 
 class Terminal:
@@ -37,13 +37,17 @@ class Terminal:
                 return time.perf_counter() - self.started
         raise TimeoutError(f"{text!r} not written within {within} s; got {seen[-400:]!r}")
 
-    def run(self, seconds: float) -> int:
-        """Let it run, reading all it writes; returns the number of bytes."""
+    def run(self, seconds: float, *, until: Callable[[], bool] = lambda: False) -> int:
+        """Let it run (``until`` something is so), reading all it writes; returns the number of bytes."""
         before, end = self.written, time.perf_counter() + seconds
-        while (left := end - time.perf_counter()) > 0:
+        while (left := end - time.perf_counter()) > 0 and not until():
             if not self._read(min(left, 0.2)) and not self._alive():
                 break
         return self.written - before
+
+    def read(self, wait: float) -> bytes:
+        """What it writes within ``wait`` seconds, as soon as it writes anything."""
+        return self._read(wait)
 
     def _alive(self) -> bool:
         return select.select([self.fd], [], [], 0)[0] == [] or bool(self._read(0))

@@ -212,6 +212,7 @@ def mixed_fleet(now: float = 10_000.0) -> FleetSnapshot:
                 access_log=AccessLog(14.0, (("2xx", 12), ("5xx", 2)), 1.2, 8.8, "journalctl -u ollama"),
                 own=OwnRequests(5, 0.31, 44.0, now - 40),
                 active_at=now - 12,
+                certificate_ends=1_797_000_000.0,
                 history=history(
                     1200,
                     now=now,

@@ -21,6 +21,10 @@ ENDPOINT_KEYS = (
     "name, url, engine, host, boundary, protected, poll, timeout, headers, auth, tls, proxy, via, access_log"
 )
 
+KNOWN = (
+    "known: [console], [limits], [jobs], [policy], [chat], [alerts], [events], "
+    "[[host]], [[endpoint]], [[deployment]], [[price]], [[alert]], [[sink]]"
+)
 WHOLE_FILES = [
     ("[console]\npoll = ", ["not valid TOML: Invalid value (at end of document)"]),
     ("[console\n", ["1:9: not valid TOML: Expected ']' at the end of a table declaration"]),
@@ -36,9 +40,9 @@ WHOLE_FILES = [
     ("limits = true", ["1: limits: expected a table: [limits], got true or false"]),
     ("[[endpoints]]", ["1: endpoints: unknown table; did you mean [[endpoint]]?"]),
     ("[limit]", ["1: limit: unknown table; did you mean [limits]?"]),
-    ("[colours]", ["1: colours: unknown table; known: [console], [limits], [jobs], [[host]], [[endpoint]], [[deployment]]"]),
+    ("[colours]", ["1: colours: unknown table; " + KNOWN]),
     ("poll = 2", ["1: poll: unknown key here; it belongs in [console]"]),
-    ('"\\u001b[31m" = 1', ['1: "": unknown table; known: [console], [limits], [jobs], [[host]], [[endpoint]], [[deployment]]']),
+    ('"\\u001b[31m" = 1', ['1: "": unknown table; ' + KNOWN]),
     ('[console]\npoll = "fast"', [f'2: console.poll: {DURATION}, got "fast"']),
     ("[console]\npoll = true", [f"2: console.poll: {DURATION}, got true"]),
     ('[console]\npoll = "100ms"', ['2: console.poll: must be at least 500ms, got "100ms"']),

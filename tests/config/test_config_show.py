@@ -111,6 +111,22 @@ warn_kv = 0.5         # fleet.toml:6
 per_host = 2  # default
 keep = "30d"  # default
 
+[policy]
+external = "ask"  # default
+
+[chat]
+save = false         # default
+first_token = "10m"  # default
+silence = "2m"       # default
+
+[alerts]
+enabled = true  # default
+keep = "30d"    # default
+
+[events]
+keep = "30d"    # default
+most = "64MiB"  # default
+
 [[endpoint]]
 name = "a b"                   # fleet.toml:2
 url = "https://x"              # fleet.toml:3

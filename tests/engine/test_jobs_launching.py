@@ -17,6 +17,7 @@ from quarterdeck.engine.jobs import launching
 from quarterdeck.engine.jobs.folder import JobFolder
 from quarterdeck.engine.jobs.hands import Failed, Hands
 from quarterdeck.engine.jobs.launching import Launching, launch
+from quarterdeck.engine.jobs.releasing import Releasing
 from quarterdeck.hosts.drivers.base import DriverError, Running, Say, Status
 from quarterdeck.model.job import Progress
 
@@ -254,6 +255,53 @@ async def test_a_start_that_is_cancelled_half_way_comes_to_its_end_first(
     with pytest.raises(asyncio.CancelledError):
         await starting
     assert driver.did == (["start", f"stop {launching.CANCELLED_GRACE_S:g}"] if starts else [])
+
+
+async def test_a_stop_is_cancelled_while_the_gpus_are_waited_for(
+    told: Callable[[str], Told], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server has ended then, and that is what is said."""
+    asked = asyncio.Event()
+
+    async def forever(*_: object) -> str:
+        asked.set()
+        await asyncio.Event().wait()
+        return ""
+
+    monkeypatch.setattr(Releasing, "released", forever)
+    hands, driver = told("stop"), Driver(Running.RUNNING)
+    stopping = asyncio.create_task(work(hands, driver, NOWHERE).stop())
+    async with asyncio.timeout(30):
+        await asked.wait()
+    stopping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stopping
+    assert hands.parting == "cancelled after its end: ended after SIGTERM"
+
+
+@pytest.mark.parametrize(
+    ("driver", "now", "words"),
+    [
+        ("process", Running.RUNNING, "cancelled: it was asked to end and may still do so"),
+        ("docker", Running.RUNNING, "cancelled: docker was told to stop it, and goes on with that"),
+        ("ssh", Running.STOPPED, "cancelled, but it has ended"),
+    ],
+)
+async def test_what_a_cancelled_stop_left_is_said(
+    told: Callable[[str], Told], driver: str, now: Running, words: str
+) -> None:
+    hands, held = told("restart"), Driver(Running.RUNNING, holds=asyncio.Event(), loop=asyncio.get_running_loop())
+    spec = DeploymentSpec("d", "e", driver=driver)
+    stopping = asyncio.create_task(Launching(hands, spec, EndpointSpec("e", NOWHERE, engine="vllm"), held).stop())
+    await hands.hears("stopping: it no longer answers")
+    held.now = now
+    stopping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stopping
+    assert hands.parting.startswith(words)
+    assert hands.parting.endswith("; it is not started again")
+    assert held.holds is not None
+    held.holds.set()
 
 
 async def test_what_answers_though_it_has_ended_is_not_ready(told: Callable[[str], Told]) -> None:

@@ -63,8 +63,9 @@ class Fleet:
         self.file.write_text(FILE.format(mode=mode, **(usual | places | known)))
         assert load(self.file).problems == ()
 
-    async def job(self, action: str, confirmed: str = "yes") -> Job:
-        return await submit(load(self.file).config, Order(action, "d"), confirmed=confirmed, folder=self.jobs)
+    async def job(self, action: str, confirmed: str = "yes", **options: str) -> Job:
+        wanted = Order(action, "d", options=options)
+        return await submit(load(self.file).config, wanted, confirmed=confirmed, folder=self.jobs)
 
     async def done(self, action: str) -> Job:
         return await ended(self.jobs, (await self.job(action)).id)
@@ -186,7 +187,40 @@ async def test_a_start_that_is_cancelled_ends_all_of_it(fleet: Fleet) -> None:
     assert fleet.jobs.read(one.id).state is JobState.RUNNING
     fleet.jobs.cancel(one.id)
     after = await ended(fleet.jobs, one.id)
-    assert (after.state, after.words) == (JobState.CANCELLED, "cancelled")
+    assert (after.state, after.words) == (JobState.CANCELLED, "cancelled; what was begun is ended")
+    assert fleet.running() == []
+    assert not fleet.listens()
+
+
+async def test_a_stop_that_is_cancelled_says_what_it_left(fleet: Fleet) -> None:
+    fleet.write("deaf", stop_within="10m")
+    await fleet.done("start")
+    one = await fleet.job("stop")
+    await _logged(fleet.jobs.log_path(one.id), "asked process ")
+    fleet.jobs.cancel(one.id)
+    after = await ended(fleet.jobs, one.id)
+    assert after.state is JobState.CANCELLED
+    assert after.words.startswith("cancelled: it was asked to end and may still do so, but nothing of it is killed")
+    assert "`quarterdeck stop d --now`" in after.words
+    assert fleet.running()
+    hurried = await ended(fleet.jobs, (await fleet.job("stop", within="0s")).id)
+    assert hurried.state is JobState.DONE, hurried.words
+    assert hurried.words.startswith("ended by SIGKILL")
+    assert fleet.running() == []
+
+
+@pytest.mark.parametrize("slow", ["stop", "restart"])
+async def test_a_stop_that_waits_is_hurried(fleet: Fleet, slow: str) -> None:
+    fleet.write("deaf", stop_within="10m")
+    await fleet.done("start")
+    one = await fleet.job(slow)
+    await _logged(fleet.jobs.log_path(one.id), "asked process ")
+    hurried = await ended(fleet.jobs, (await fleet.job("stop", within="0s")).id)
+    assert hurried.state is JobState.DONE, hurried.words
+    assert hurried.words.startswith("ended by SIGKILL")
+    first = await ended(fleet.jobs, one.id)
+    assert first.state is JobState.CANCELLED
+    assert ("it is not started again" in first.words) is (slow == "restart")
     assert fleet.running() == []
     assert not fleet.listens()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,6 +34,25 @@ def test_another_machine_is_another_queue() -> None:
 def test_what_is_done_at_once_waits_for_nobody() -> None:
     a, b = queued("a", 0.0, JobState.RUNNING), replace(queued("b", 1.0), order=order("unload"))
     assert before(b, [a, b], 1) == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "waits"),
+    [
+        ("load", "start", True),
+        ("start", "restart", True),
+        ("restart", "load", True),
+        ("pull", "pull", True),
+        ("pull", "start", False),
+        ("load", "pull", False),
+        ("stop", "start", False),
+        ("start", "stop", False),
+    ],
+)
+def test_what_takes_memory_is_one_queue_and_what_takes_the_link_another(first: str, second: str, waits: bool) -> None:
+    a = replace(queued("a", 0.0, JobState.RUNNING), order=order(first))
+    b = replace(queued("b", 1.0), order=order(second))
+    assert bool(before(b, [a, b], 1)) is waits
 
 
 @given(st.lists(st.tuples(st.floats(allow_nan=False), st.sampled_from(JobState)), max_size=8), st.integers(1, 3))

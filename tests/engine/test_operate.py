@@ -9,9 +9,9 @@ import pytest
 
 from fakes import endpoint_view, model
 from jobs import Workers
-from quarterdeck.config.fleet import DeploymentSpec, EndpointSpec, FleetConfig
+from quarterdeck.config.fleet import DeploymentSpec, EndpointSpec, FleetConfig, HostSpec
 from quarterdeck.engine.jobs.folder import JobFolder
-from quarterdeck.engine.operate import submit
+from quarterdeck.engine.operate import place_of, submit
 from quarterdeck.errors import UsageError
 from quarterdeck.model.fleet import State
 from quarterdeck.model.job import Order
@@ -43,7 +43,7 @@ async def test_the_record_says_where_it_goes_and_who_asked(folder: JobFolder) ->
     view = endpoint_view("mac", engine="ollama")
     made = await submit(FLEET, PULL, view=view, expected_bytes=5, folder=folder)
     assert folder.read(made.id) == made
-    assert (made.url, made.engine, made.place) == ("http://127.0.0.1:11434", "ollama", "127.0.0.1")
+    assert (made.url, made.engine, made.place) == ("http://127.0.0.1:11434", "ollama", "this machine")
     assert (made.expected_bytes, made.confirmed) == (5, "")
     assert made.user
     assert made.fleet == str(Path("fleet.toml").absolute())
@@ -52,15 +52,30 @@ async def test_the_record_says_where_it_goes_and_who_asked(folder: JobFolder) ->
 @pytest.mark.parametrize(
     ("order", "place"),
     [
-        (PULL, "127.0.0.1"),
+        (PULL, "this machine"),
         (Order("wake", "far"), "gpu-1"),
-        (Order("wake", "deep"), "ssh:me@box"),
+        (Order("wake", "deep"), "me@box"),
         (Order("start", "d"), "gpu-1"),
-        (Order("start", "here"), "here"),
+        (Order("start", "here"), "this machine"),
     ],
 )
 async def test_jobs_are_limited_by_the_machine_they_are_for(folder: JobFolder, order: Order, place: str) -> None:
     assert (await submit(FLEET, order, folder=folder)).place == place
+
+
+@pytest.mark.parametrize(
+    ("spec", "place"),
+    [
+        (EndpointSpec("e", "http://127.0.0.1:9", host="desk"), "this machine"),
+        (EndpointSpec("e", "http://[::1]:9"), "this machine"),
+        (EndpointSpec("e", "http://box.lan:9", host="box"), "box"),
+        (EndpointSpec("e", "http://127.0.0.1:9", via="ssh:me@box"), "box"),
+        (EndpointSpec("e", "http://other:9"), "other"),
+        (EndpointSpec("e", "http://[bad"), "http://[bad"),
+    ],
+)
+def test_one_machine_has_one_name_however_it_is_reached(spec: EndpointSpec, place: str) -> None:
+    assert place_of(FleetConfig(hosts=(HostSpec("desk"), HostSpec("box", "ssh", ssh="me@box"))), spec) == place
 
 
 async def test_an_engine_that_is_not_known_is_left_open(folder: JobFolder) -> None:

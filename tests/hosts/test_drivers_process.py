@@ -18,6 +18,7 @@ import pytest
 
 from quarterdeck.config.fleet import DeploymentSpec
 from quarterdeck.hosts.drivers import family
+from quarterdeck.hosts.drivers import process as process_module
 from quarterdeck.hosts.drivers.base import DriverError, Running, Status
 from quarterdeck.hosts.drivers.family import members
 from quarterdeck.hosts.drivers.identity import identity
@@ -366,3 +367,30 @@ def test_file_names_keep_apart_and_stay_inside() -> None:
     assert len({stem.lower() for stem in stems}) == len(names)
     assert all("/" not in stem and not stem.startswith(".") and len(stem.encode()) < 100 for stem in stems)
     assert file_stem("vllm-a.1") == "vllm-a.1"
+
+
+def test_its_processes_and_which_are_gone_are_told(
+    server: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = server(ENGINE)
+    assert one.driver.family() == ()
+    pid = one.start().pid
+    own = {each.pid: each.title for each in one.driver.family()}
+    assert set(one.pids()) <= set(own)
+    assert pid is not None
+    assert own[pid].startswith("python")
+    ended = subprocess.Popen(["true"])  # nobody has asked for its end yet: a zombie
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+    monkeypatch.setattr(process_module, "sees_all", lambda: True)
+    assert one.driver.gone([pid, os.getpid(), 1, 0, -1, ended.pid], own) == {ended.pid}
+    monkeypatch.setattr(process_module, "sees_all", lambda: False)
+    assert one.driver.gone([pid, ended.pid], own) == frozenset()
+    ended.wait()
+    one.stop(1)
+    assert one.driver.gone([*own, ended.pid], own) == set(own)
+
+
+def test_secrets_of_a_command_line_are_in_no_title(server: Callable[..., Server]) -> None:
+    one = server(PLAIN, "--api-key", "s3cr3t")
+    one.start()
+    assert "s3cr3t" not in str(one.driver.family())

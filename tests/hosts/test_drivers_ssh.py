@@ -217,3 +217,21 @@ def test_without_ssh(far: Far) -> None:
     spec = DeploymentSpec("a", "a", driver="ssh", host="box", run=("x",))
     with pytest.raises(DriverError, match="/no/ssh is not installed here"):
         SshDriver(spec, program="/no/ssh").status()
+
+
+def test_its_processes_and_which_are_gone_are_told(far: Far) -> None:
+    driver = far.server("deaf")
+    assert driver.family() == ()
+    pid = started(driver)
+    family = {each.pid: each.title for each in driver.family()}
+    assert family[pid].startswith("python")
+    assert "sleep 1000" in family.values()
+    ended = subprocess.Popen(["true"])  # nobody has asked for its end yet: a zombie
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+    assert driver.gone([pid, os.getpid(), 1, ended.pid], [pid, ended.pid]) == {ended.pid}
+    ended.wait()
+    assert driver.gone([ended.pid], [ended.pid]) == {ended.pid}
+    assert driver.gone([], []) == frozenset()
+    driver.stop(0, silent)
+    assert driver.family() == ()
+    assert driver.gone(family, family) == set(family)

@@ -65,6 +65,17 @@ def test_nothing_is_claimed_over_the_sleep_of_a_laptop() -> None:
     assert later.total.generation_tps == 10.0
 
 
+@pytest.mark.parametrize("step", [60.0, 3600.0])
+def test_a_pace_that_is_set_by_hand_is_no_pause(step: float) -> None:
+    """`status --watch 60`: its first two samples are a second apart."""
+    first = after(
+        reading(100.0, EngineReading(generation_tokens=0.0)), reading(101.0, EngineReading(generation_tokens=5.0))
+    )
+    late = reading(101.0 + step, EngineReading(generation_tokens=5.0 + 30 * step))
+    assert remember(first, late, LIMITS, awaited=True).total.generation_tps == pytest.approx(30.0)
+    assert remember(first, late, LIMITS).total.generation_tps is None, "but where the console rested it is"
+
+
 def test_a_histogram_that_comes_with_the_first_request_begins_its_window_there() -> None:
     readings = [reading(100.0 + 2 * n, EngineReading(itl=histogram())) for n in range(6)]
     readings += [reading(112.0, EngineReading(itl=histogram(), e2e=histogram(0.5)))]

@@ -14,6 +14,7 @@ import pytest
 from .install import PARTS
 from .prometheus import Scraping, scraping
 from .servers import HOST, Reaper, Server, free_port, litellm, llama, vllm
+from .side_by_side import longest_first, row_of
 
 KEY = "sk-real-tests-only"
 REQUIRED = "QUARTERDECK_REAL_REQUIRED"
@@ -21,12 +22,35 @@ _HERE = Path(__file__).parent
 _started: list[Server] = []
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Two runs: most side by side, and those that measure a busy server's time alone."""
+    config.addinivalue_line("markers", "alone: measures time on a busy server, so nothing else may run beside it")
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder; the time limit covers the start of its servers."""
-    for item in items:
-        if _HERE in item.path.parents:
-            item.add_marker(pytest.mark.real)
-            item.add_marker(pytest.mark.timeout(420))
+    """Mark every test of this folder; the time limit covers the start of its servers. Several processes share them by rows."""
+    mine = [item for item in items if _HERE in item.path.parents]
+    rows, names = [], []
+    for item in mine:
+        item.add_marker(pytest.mark.real)
+        item.add_marker(pytest.mark.timeout(420))
+        names.append(getattr(item, "originalname", item.name))
+        rows.append(row_of(item.path.stem, item.name, getattr(item, "fixturenames", ())))
+        item.add_marker(pytest.mark.xdist_group(rows[-1]))
+    if len(mine) == len(items) and _is_beside_others():
+        items[:] = [mine[place] for place in longest_first(rows, names)]
+
+
+def _is_beside_others() -> bool:
+    return bool(os.environ.get("PYTEST_XDIST_WORKER"))
+
+
+@pytest.fixture(autouse=True)
+def _alone(request: pytest.FixtureRequest) -> None:
+    """What must run alone does."""
+    if request.node.get_closest_marker("alone") is not None and _is_beside_others():
+        _not_now("it measures time on a busy server, and runs alone: make real")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -40,11 +64,11 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def need() -> Callable[[str], None]:
-    """Ends the test here unless a part is installed and the tests run alone."""
+    """Ends the test here unless a part is installed, and real servers are wanted beside other tests."""
 
     def check(part: str) -> None:
-        if os.environ.get("PYTEST_XDIST_WORKER"):
-            _not_now("tests with real servers run one at a time: make real")
+        if _is_beside_others() and os.environ.get(REQUIRED) != "1":
+            pytest.skip("tests with real servers have a run of their own: make real")
         if PARTS[part].missing:
             _not_now(f"not installed: {', '.join(PARTS[part].missing)}; `make real` installs and runs")
 

@@ -45,6 +45,7 @@ def quarterdeck(tmp_path: Path) -> Quarterdeck:
     return run
 
 
+@pytest.mark.alone
 async def test_status_counts_tokens_as_the_clients_do(vllm_server: Server, quarterdeck: Quarterdeck) -> None:
     arguments = ("status", "--json", "--url", vllm_server.url, "--interval", f"{INTERVAL_S:g}")
     async with streaming(vllm_server, streams=STREAMS, max_tokens=TOKENS) as meter:

@@ -53,6 +53,7 @@ def watching(vllm_server: Server, need: Callable[[str], None], folder: Path, rea
     return lambda interval: watched(vllm_server, folder, reaper, interval=interval)
 
 
+@pytest.mark.alone
 async def test_rates_and_percentiles_under_load(vllm_server: Server, watching: Watching) -> None:
     async with watching(5) as watchers:
         begin = watchers.moments[0]
@@ -89,6 +90,7 @@ def assert_cache_hits_agree(interval: Interval) -> None:
     assert 0 < hits[0] / queries[1] <= ours <= hits[1] / queries[0]
 
 
+@pytest.mark.alone
 async def test_what_runs_waits_and_fills_the_cache(vllm_server: Server, watching: Watching) -> None:
     async with watching(5) as watchers, streaming(vllm_server, streams=STREAMS, max_tokens=8000) as meter:
         await watchers.until("two run", lambda: _is_full(watchers.moments[-1]), within=60)

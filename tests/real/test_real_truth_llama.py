@@ -83,6 +83,7 @@ async def test_tokens_of_a_model_behind_the_router(llama_router: Server, scraped
 
 async def assert_tokens_add_up(engine: Engine, prometheus: Prometheus, server: Server) -> None:
     """Between two idle moments our rates add up to the growth of the counters, which move only when a request ends."""
+    await prometheus.settled()
     samples = [await _until(engine, running=0, waiting=0)]
     await prometheus.pages_past(samples[0].begin - 1, samples[0].end)
     asking = asyncio.create_task(ask_in_turn(server, QUESTIONS))

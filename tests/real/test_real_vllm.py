@@ -56,6 +56,7 @@ def assert_undisturbed(watch: Watch, others: tuple[EndpointSpec, ...]) -> None:
         assert watch.oldest[spec.name] < 2 * POLL_S
 
 
+@pytest.mark.alone
 async def test_twelve_streams_are_counted_as_their_clients_count_them(vllm_server: Server) -> None:
     engine = Engine(fleet_of(spec_of(vllm_server)))
     async with streaming(vllm_server, streams=STREAMS, max_tokens=TOKENS) as meter:
@@ -85,6 +86,7 @@ async def _until_full(engine: Engine, meter: Meter) -> None:
         await asyncio.sleep(0.1)
 
 
+@pytest.mark.alone
 async def test_an_engine_that_hangs_under_a_live_server_is_stalled(
     vllm_server: Server, others: tuple[EndpointSpec, ...]
 ) -> None:
@@ -106,6 +108,7 @@ async def test_an_engine_that_hangs_under_a_live_server_is_stalled(
     assert_undisturbed(watch, others)
 
 
+@pytest.mark.alone
 async def test_a_frozen_server_is_stale_and_comes_back(vllm_server: Server, others: tuple[EndpointSpec, ...]) -> None:
     fleet = fleet_of(spec_of(vllm_server), *others, poll=POLL_S)
     async with streaming(vllm_server, streams=STREAMS, max_tokens=TOKENS), watching(fleet) as watch:
@@ -123,6 +126,7 @@ async def test_a_frozen_server_is_stale_and_comes_back(vllm_server: Server, othe
     assert_undisturbed(watch, others)
 
 
+@pytest.mark.alone
 async def test_a_killed_server_is_down_and_then_restarted(
     vllm_server: Server, others: tuple[EndpointSpec, ...]
 ) -> None:

@@ -16,13 +16,14 @@ from quarterdeck.model.fleet import FleetSnapshot, State
 from quarterdeck.model.job import Job, JobState, Order, Progress
 from quarterdeck.model.models import ModelState
 from quarterdeck.tui.screens.audit import AuditScreen
-from quarterdeck.tui.screens.choose import ChooseScreen
+from quarterdeck.tui.screens.choose import ChooseScreen, Item
 from quarterdeck.tui.screens.confirm import ConfirmScreen
 from quarterdeck.tui.screens.fleet import FleetScreen
 from quarterdeck.tui.screens.form import FormScreen
 from quarterdeck.tui.screens.jobs import JobsScreen
 from quarterdeck.tui.screens.log import LogScreen
 from quarterdeck.tui.screens.model import ModelScreen
+from quarterdeck.tui.screens.notice import NoticeScreen
 
 GB = 1_000_000_000
 LAB = endpoint_view(
@@ -212,13 +213,30 @@ async def test_read_only_does_nothing(submitted: Submitted, how: str) -> None:
         await it.tick()
         await it.sees("read-only")
         await choose(it, "lab")
-        await it.press("P")
-        await until(it, FormScreen)
-        await type_in(it, "x")
-        await it.press("enter")
-        await until(it, FleetScreen)
-        await it.sees("read-only: nothing may be changed from here")
+        for key in ("P", "a", "n"):  # before anything is filled in
+            await it.press(key)
+            await until(it, NoticeScreen)
+            await it.sees("read-only: nothing may be changed from here")
+            await it.sees("(read_only), or --read-only" if how == "file" else "in the palette")
+            await it.press("q", "x")  # typed ahead: nothing happens
+            assert isinstance(it.app.screen, NoticeScreen)
+            await it.press("escape")
+            await until(it, FleetScreen)
         assert submitted.orders == []
+
+
+async def test_read_only_cancels_and_resumes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    for name in ("cancel", "resume"):
+        monkeypatch.setattr(f"quarterdeck.engine.jobs.folder.JobFolder.{name}", lambda _, each: done.append(each))
+    configured = replace(CONFIG, console=replace(CONFIG.console, read_only=True))
+    async with acting(replace(FLEET, jobs=(GOING, FAILED)), configured) as it:
+        await it.press("6", "x")
+        await until(it, NoticeScreen)
+        await it.press("escape", "j", "R")
+        await until(it, NoticeScreen)
+        await it.press("escape")
+        assert done == []
 
 
 async def test_marks_make_it_a_bulk_action(submitted: Submitted) -> None:  # key: mark
@@ -293,11 +311,17 @@ async def test_no_jobs() -> None:
 
 async def test_cancelling_and_resuming(monkeypatch: pytest.MonkeyPatch) -> None:  # key: cancel_job # key: resume_job
     done: list[tuple[str, str]] = []
-    for name in ("cancel", "resume"):
-        monkeypatch.setattr(
-            f"quarterdeck.engine.jobs.folder.JobFolder.{name}",
-            lambda _, identity, name=name: done.append((name, identity)),
-        )
+
+    def cancel(_: object, identity: str) -> Job:
+        done.append(("cancel", identity))
+        return GOING
+
+    def resume(_: object, identity: str) -> Job:
+        done.append(("resume", identity))
+        return replace(FAILED, state=JobState.QUEUED, attempts=2)
+
+    monkeypatch.setattr("quarterdeck.engine.jobs.folder.JobFolder.cancel", cancel)
+    monkeypatch.setattr("quarterdeck.engine.jobs.folder.JobFolder.resume", resume)
     async with acting(replace(FLEET, jobs=(GOING, FAILED))) as it:
         await it.press("6")
         await until(it, JobsScreen)
@@ -433,3 +457,18 @@ async def test_no_way_through_the_console_goes_around(submitted: Submitted, acti
                 top.action_choose()
             await it.pilot.pause()
         assert submitted.orders == []
+
+
+async def test_what_the_menu_says_of_the_selected_one_is_never_cut() -> None:
+    long = "the server says at great length why that can't be done: " + "reason " * 30
+    items = [Item("this", help="What it does."), Item("that", reason=long)]
+    async with acting(size=(80, 24)) as it:
+        it.app.push_screen(ChooseScreen("Which?", items, lambda _: None))
+        await it.sees("What it does.")
+        await it.press("down")
+        await it.sees("at great length")
+        assert " ".join(it.text.split()).count("reason reason") >= 10
+        for size in ((40, 10), (80, 24)):
+            await it.pilot.resize_terminal(*size)
+            await it.sees("▌    that")  # what is selected is in view
+            await it.sees("at great length")

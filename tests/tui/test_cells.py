@@ -26,7 +26,7 @@ WIDE = {column.id: 30 for column in COLUMNS}
 HOSTILE = "\x1b[31m[red]evil[/red]\x1b]0;title\x07\u202e\u200b日本🚀\n" + "x" * 500
 
 
-def line(view: EndpointView, width: int = 79, *, wanted: dict[str, int] | None = None, **look: bool) -> Line:
+def line(view: EndpointView, width: int = 79, *, wanted: dict[str, int] | None = None, **look: Any) -> Line:
     return row_line(Row((view.name, ""), view), layout(width, wanted or {}), NOW, **look)
 
 

@@ -64,6 +64,16 @@ async def test_a_missing_theme_is_one_problem_and_the_default() -> None:
     async with console(configured=config(theme="nowhere")) as it:
         assert it.app.theme == "quarterdeck-night"
         assert it.text.count('there is no theme "nowhere"') == 1
+        assert "using quarterdeck-night" in it.text
+
+
+async def test_a_wrong_theme_is_told_beside_a_wrong_fleet_file() -> None:
+    problems = ("fleet.toml:3: no such key", "fleet.toml:9: no such key")
+    async with console(configured=config(theme="nowhere"), size=(100, 24), problems=problems) as it:
+        first = it.text.splitlines()[:3]
+        assert "fleet.toml:3" in first[0]
+        assert "1 more" in first[1]
+        assert 'there is no theme "nowhere"; using quarterdeck-night' in first[2]
 
 
 async def test_the_engine_is_stopped_at_the_end() -> None:

@@ -14,16 +14,18 @@ from rich.cells import cell_len
 from console_driver import Console, console
 from fakes import GIB, config, endpoint_view, gpu, host_view, model, snapshot
 from gpu_fleets import ORPHAN, full_gpu, gpu_fleet
-from quarterdeck.model.fleet import EMPTY_FLEET, FleetSnapshot
+from quarterdeck.model.fleet import EMPTY_FLEET, FleetSnapshot, ReplicaView
 from quarterdeck.model.gpu import Ecc, GpuProcess, GpuView, Holder, Xid
+from quarterdeck.model.holdings import Part, PartKind
 from quarterdeck.model.host import HostView
 from quarterdeck.tui.cells import Moment
-from quarterdeck.tui.gpus.bars import stack
-from quarterdeck.tui.gpus.charts import chart_lines
+from quarterdeck.tui.detail.charts import Look
+from quarterdeck.tui.gpus.bars import aside, stack
+from quarterdeck.tui.gpus.charts import Plot, chart_lines
 from quarterdeck.tui.gpus.fleet_list import listing
 from quarterdeck.tui.gpus.listing import Listing, Shown
 from quarterdeck.tui.gpus.orphans import impact
-from quarterdeck.tui.gpus.page import page_lines
+from quarterdeck.tui.gpus.page import gpu_page
 from quarterdeck.tui.gpus.panel import panel_lines
 from quarterdeck.tui.gpus.scene import ORDERS, Entry, Scene, entries, letters, marks
 from quarterdeck.tui.gpus.summary import Summary, summary_line
@@ -262,7 +264,7 @@ def test_the_panel_fits(width: int, height: int, index: int) -> None:
 
 
 def test_the_page_has_every_value_and_why_one_is_missing() -> None:
-    text = text_of(page_lines(entry(4), SCENE, 1, 80))
+    text = text_of(gpu_page(entry(4), SCENE, Look(1), 80).lines)
     for part in (
         "GPU-5e1f0004-0000-1111-2222-333344445555",
         "580.95.05 · CUDA 13.0",
@@ -284,22 +286,22 @@ def test_the_page_has_every_value_and_why_one_is_missing() -> None:
 
 def test_the_page_of_a_gpu_of_which_nothing_is_known() -> None:
     bare = Entry(host_view("h", GpuView(0)), GpuView(0))
-    text = text_of(page_lines(bare, Scene(EMPTY_FLEET, {}, NOW), 0, 80))
+    text = text_of(gpu_page(bare, Scene(EMPTY_FLEET, {}, NOW), Look(0), 80).lines)
     assert "nothing was recorded yet" in text
     assert "its memory is not known" in text
     assert " 0" not in text.replace("GPU 0", "")
 
 
 def test_slices_events_and_notes_are_on_the_page() -> None:
-    assert "3g.40gb" in text_of(page_lines(entry(7), SCENE, 0, 120))
-    lost = text_of(page_lines(entry(5), SCENE, 3, 120))
+    assert "3g.40gb" in text_of(gpu_page(entry(7), SCENE, Look(0), 120).lines)
+    lost = text_of(gpu_page(entry(5), SCENE, Look(3), 120).lines)
     assert "GPU has fallen off the bus" in lost
     assert "its values are 1m old" in lost
 
 
 @given(st.integers(1, 240), st.integers(0, 7), st.integers(0, 3))
 def test_the_page_fits(width: int, index: int, window: int) -> None:
-    assert all(cell_len(line.text) <= width for line in page_lines(entry(index), SCENE, window, width))
+    assert all(cell_len(line.text) <= width for line in gpu_page(entry(index), SCENE, Look(window), width).lines)
 
 
 def test_the_summary_sums_what_is_current() -> None:
@@ -355,7 +357,7 @@ def test_a_driver_that_hangs_is_dated_and_grey_everywhere() -> None:
         assert {run.tone for run in line.runs if run.text.strip()} <= {"muted", "faint", "accent", BAD}
     panel = panel_lines(found, SCENE, 200, 20)
     assert panel[0].text.count("values 30s old") == 1
-    assert "✗ STALE 30s" in text_of(page_lines(found, SCENE, 1, 80))
+    assert "✗ STALE 30s" in text_of(gpu_page(found, SCENE, Look(1), 80).lines)
     (compact,) = host_lines((host,), 120, 1, NOW.now)
     assert "the NVIDIA driver does not answer" in compact.text
 
@@ -373,7 +375,7 @@ def test_the_help_tells_what_letters_and_marks_mean() -> None:
 
 
 def test_the_peak_of_a_chart_is_not_below_the_value_of_now() -> None:
-    text = text_of(chart_lines(entry(0), NOW, 1, 100))
+    text = text_of(chart_lines(entry(0), Plot(NOW, Look(), 100)))
     assert "97%  peak 97%" in text
     assert "699 W  peak 699 W" in text
 
@@ -558,8 +560,95 @@ async def test_what_cannot_be_ended_says_why(audit: list[int]) -> None:
     async with console(FLEET, size=(120, 36), configured=config(read_only=True)) as it:
         await it.press("2", "j", "j", "j", "x")
         assert "read-only" in it.text
+        await it.press("enter")
         assert isinstance(it.app.screen, GpusScreen)
+    async with console(FLEET, size=(120, 36)) as it:
+        it.app.do_read_only()
+        await it.press("2", "j", "j", "j", "x")
+        assert "“Read-only” in the palette" in it.text
     assert audit == []
+
+
+async def test_ending_an_orphan_is_hinted_where_there_is_one() -> None:
+    async with console(FLEET, size=(120, 36)) as it:
+        await it.press("2")
+        assert "end the orphan" not in it.text
+        await it.press("enter")
+        assert "end the orphan" not in it.text
+        await it.press("escape", "j", "j", "j")
+        assert "x end the orphan" in it.text
+        await it.press("enter")
+        assert "x end the orphan" in it.text
+
+
+async def test_the_time_cursor() -> None:  # key: earlier # key: later
+    async with console(FLEET, size=(120, 60)) as it:
+        await it.press("2", "enter")
+        screen = it.app.screen
+        assert isinstance(screen, GpuScreen)
+        await it.press("right")
+        await it.sees("utilisation 85%")
+        assert "┼" in it.text
+        at = screen._look.cursor
+        await it.press("left", "left")
+        assert screen._look.cursor is not None
+        assert at is not None
+        assert screen._look.cursor < at
+        await it.press("home")
+        first = screen._look.cursor
+        await it.press("left")
+        assert screen._look.cursor == first
+        await it.press("end")
+        assert screen._look.cursor == at
+        await it.press("w")
+        assert "1 [" not in it.text
+        await it.press("escape")
+        assert "┼" not in it.text
+        assert it.app.screen is screen
+        await it.press("escape")
+        assert isinstance(it.app.screen, GpusScreen)
+
+
+async def test_the_time_cursor_brings_the_charts_into_view() -> None:
+    async with console(FLEET, size=(80, 24)) as it:
+        await it.press("2", "enter")
+        assert "utilisation  " not in it.text.replace("utilisation       ", "")
+        await it.press("left")
+        await it.sees("Charts")
+
+
+async def test_a_gpu_of_which_nothing_was_recorded_has_no_cursor() -> None:
+    bare = replace(FLEET, hosts=tuple(replace(host, histories={}) for host in FLEET.hosts))
+    async with console(bare, size=(120, 36)) as it:
+        await it.press("2", "enter", "left")
+        assert "nothing to draw a chart of" in it.text
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ({"kv_used": 0.18, "kv_capacity_tokens": 214_500}, "KV cache 18% of 214k tokens"),
+        ({"kv_used": 0.18}, "KV cache 18% of its pool in use"),
+        ({"kv_used": None, "kv_capacity_tokens": 4000}, "KV cache of 4k tokens"),
+        (
+            {"kv_used": 0.18, "kv_capacity_tokens": 4000, "estimates": frozenset({"kv_capacity_tokens"})},
+            "KV cache 18% of ~4k tokens",
+        ),
+        (
+            {
+                "kv_used": 0.18,
+                "kv_capacity_tokens": 8000,
+                "replicas": (ReplicaView("0"), ReplicaView("1")),
+            },
+            "KV cache 18%, 8k tokens in all",
+        ),
+        ({"kv_used": None}, ""),
+    ],
+)
+def test_the_size_of_the_pool(known: dict[str, Any], said: str) -> None:
+    part = Part(PartKind.MODEL, 5, "v", "m", (1,))
+    text = "".join(run.text for run in aside(part, [endpoint_view("v", **known)]))
+    assert said in text if said else text == ""
 
 
 async def test_nothing_is_repainted_where_nothing_changed() -> None:

@@ -25,6 +25,7 @@ from quarterdeck.tui.screens.confirm import ConfirmScreen
 from quarterdeck.tui.screens.fleet import FleetScreen
 from quarterdeck.tui.screens.form import FormScreen
 from quarterdeck.tui.screens.log import LogScreen
+from quarterdeck.tui.screens.notice import NoticeScreen
 
 COMMENT = "# what a person wrote\n"
 
@@ -205,8 +206,10 @@ async def test_a_protected_machine_wants_the_name(fleet: FleetConfig, submitted:
 
 async def test_read_only_opens_no_form(fleet: FleetConfig) -> None:
     async with form(replace(fleet, console=ConsoleSettings(read_only=True))) as it:
+        assert isinstance(it.app.screen, NoticeScreen)
+        await it.sees("read-only: nothing may be changed from here")
+        await it.press("q", "escape")
         assert isinstance(it.app.screen, FleetScreen)
-        assert "read-only" in it.app.notice
 
 
 async def test_read_only_since_the_form_was_opened(fleet: FleetConfig, submitted: Submitted) -> None:
@@ -297,3 +300,20 @@ def test_hosts_of_others_are_not_this_machine() -> None:
     )
     assert collisions(launch, fleet) == {}
     assert planned(launch, fleet)[1].host == "here"
+
+
+async def test_a_form_with_more_fields_than_lines(fleet: FleetConfig) -> None:
+    """The field that has the keys is in view, and what is said of it."""
+    async with form(fleet) as it:
+        await it.pilot.resize_terminal(40, 10)
+        screen = it.app.screen
+        assert isinstance(screen, FormScreen)
+        for each in screen.inputs:
+            screen.set_focus(each)
+            screen._draw()
+            await it.pilot.pause()
+            await it.sees(each.field.help.split()[0])
+            assert screen.find_widget(each).visible_region.height == 1, each.field.name
+        screen.inputs[0].value = ""
+        screen.action_done()
+        await it.sees("model is missing")

@@ -80,7 +80,7 @@ async def _run(arguments: argparse.Namespace) -> int:
 
 def orders(arguments: argparse.Namespace, action: Action, fleet: FleetConfig, seen: FleetSnapshot) -> list[Wanted]:
     """What the command line asks for. Raises UsageError where it can't be done, with the reason."""
-    options = {each.name: getattr(arguments, each.name) for each in action.arguments if each.name != "model"}
+    options = {e.name: getattr(arguments, e.name) for e in (*action.arguments, *action.more) if e.name != "model"}
     given: dict[str, Option] = {name: value for name, value in options.items() if value is not None}
     if action.on is On.DEPLOYMENT:
         return [_of_deployment(action, name, given, fleet, seen) for name in arguments.targets]

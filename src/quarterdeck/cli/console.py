@@ -13,7 +13,7 @@ from quarterdeck.errors import ConfigError, UsageError
 from quarterdeck.tui.launch import launch
 
 if TYPE_CHECKING:
-    from quarterdeck.tui.contract import EngineLike, Notice, Prepare
+    from quarterdeck.tui.contract import EngineLike, MakeEngine, Notice, Prepare
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -30,12 +30,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def show(
-    fleet: FleetConfig, *, prepare: Prepare | None = None, problems: tuple[str, ...] = (), looking_for: str = ""
+    fleet: FleetConfig,
+    *,
+    prepare: Prepare | None = None,
+    problems: tuple[str, ...] = (),
+    looking_for: str = "",
+    make_engine: MakeEngine | None = None,
 ) -> int:
     """The console on ``fleet``; ``prepare`` runs behind the first frame. Returns the exit code."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("the console needs a terminal", hint="`quarterdeck status` prints the same to a pipe or file.")
-    return launch(fleet, make_engine=_make_engine, prepare=prepare, problems=problems, looking_for=looking_for)
+    return launch(
+        fleet, make_engine=make_engine or _make_engine, prepare=prepare, problems=problems, looking_for=looking_for
+    )
 
 
 def adjusted(fleet: FleetConfig, arguments: argparse.Namespace) -> FleetConfig:
@@ -53,8 +60,9 @@ def adjusted(fleet: FleetConfig, arguments: argparse.Namespace) -> FleetConfig:
 def _make_engine(fleet: FleetConfig) -> EngineLike:
     from quarterdeck.engine.engine import Engine
     from quarterdeck.engine.jobs.board import JobBoard
+    from quarterdeck.engine.timeline.witness import Witness
 
-    return Engine(fleet, board=JobBoard())
+    return Engine(fleet, board=JobBoard(), witness=Witness(fleet))
 
 
 async def _search(engine: EngineLike) -> Notice:

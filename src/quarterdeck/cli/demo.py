@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from quarterdeck.config.fleet import FleetConfig
 from quarterdeck.errors import UsageError
+
+if TYPE_CHECKING:
+    from quarterdeck.tui.contract import EngineLike
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -20,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
         asyncio.run(run_servers(seed=arguments.seed, calm=arguments.calm))
         return 0
     from quarterdeck.cli.console import adjusted, show
-    from quarterdeck.tui.contract import EngineLike, Notice
+    from quarterdeck.tui.contract import Notice
 
     async def start(engine: EngineLike) -> Notice:
         """The servers end with this process: their stdin is our pipe."""
@@ -30,4 +34,21 @@ def run(arguments: argparse.Namespace) -> int:
         engine.add(demo.config.endpoints, demo.config.hosts)
         return Notice("a simulated fleet of real servers on 127.0.0.1; `quarterdeck demo --help` for more")
 
-    return show(adjusted(FleetConfig(), arguments), prepare=start, looking_for="Starting the simulated fleet …")
+    return show(
+        adjusted(FleetConfig(), arguments),
+        prepare=start,
+        looking_for="Starting the simulated fleet …",
+        make_engine=_make_engine,
+    )
+
+
+def _make_engine(fleet: FleetConfig) -> EngineLike:
+    """What happens to simulated servers is nothing to remember."""
+    from quarterdeck.engine.alerting.alarms import Alarms
+    from quarterdeck.engine.engine import Engine
+    from quarterdeck.engine.jobs.board import JobBoard
+    from quarterdeck.engine.timeline.witness import Witness
+
+    engine = Engine(fleet, board=JobBoard(), witness=Witness(fleet, keep=False))
+    engine.alarms = Alarms(fleet, keep=False)
+    return engine

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from quarterdeck.cli.waiting import LOOK_EVERY_S, wait_for
 from quarterdeck.engine.jobs.folder import JobFolder
+from quarterdeck.engine.jobs.stopping import ENDS_IT, parting_words
 from quarterdeck.errors import QuarterdeckError, UsageError
 from quarterdeck.format import printable
-from quarterdeck.model.job import Job
+from quarterdeck.model.job import Job, JobState
 from quarterdeck.report.jobs import document, line, table
 
 _DAY = 86_400.0
@@ -37,6 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
         )  # all exist, or nothing is done
         jobs = [act(identity) for identity in ids]
         _say(jobs, as_json=arguments.json, doing="stopping" if arguments.action == "cancel" else "resumed")
+        if arguments.action == "cancel":
+            _tell_of_stops(jobs)
         return 0
     recent = time.time() - _DAY
     jobs = [job for job in folder.read_all() if arguments.all or not job.state.ended or job.created > recent]
@@ -55,6 +58,13 @@ def _say(jobs: list[Job], *, as_json: bool, doing: str) -> None:
         return
     for job in jobs:
         sys.stdout.write(f"{job.id}  {doing}  {line(job)}\n")
+
+
+def _tell_of_stops(jobs: list[Job]) -> None:
+    """What was asked to end can't be asked back."""
+    for job in jobs:
+        if job.order.action in ENDS_IT and job.state is JobState.RUNNING:
+            sys.stderr.write(f"{printable(job.order.target, 100)}: {parting_words(printable(job.order.target, 100))}\n")
 
 
 def _watch(folder: JobFolder, arguments: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ _EPILOG = """\
 Without --fleet or --url it takes $QUARTERDECK_FLEET, ./fleet.toml, the fleet.toml of your config folder,
 or else whatever model servers it finds on this machine."""
 
-_READING = ("status", "check", "probe", "export", "config", "demo", "doctor")
+_READING = ("status", "check", "probe", "export", "config", "demo", "doctor", "watch", "events", "alerts")
 """The commands before which the table of actions need not be read: `check` has a budget."""
 
 
@@ -44,6 +44,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     _config(commands, needed="config" in argv)
     _demo(commands, needed="demo" in argv)
     _doctor(commands, needed="doctor" in argv)
+    _on_call(commands, argv)
     if argv and argv[0] not in _READING:
         argv = _acting(commands, argv)
     arguments = parser.parse_args(argv)
@@ -53,11 +54,40 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what was meant when a word is nearly right (Python before 3.14 doesn't)."""
+    """Says what is wrong in a line or two, and shows the program's commands in groups (`quarterdeck.cli.overview`)."""
+
+    def format_help(self) -> str:
+        """As argparse makes it, but for the program's own commands."""
+        if " " in self.prog or self._subparsers is None:
+            return super().format_help()
+        from quarterdeck.cli.overview import sections
+
+        formatter = self._get_formatter()
+        formatter.add_usage(self.usage, self._actions, self._mutually_exclusive_groups)
+        formatter.add_text(self.description)
+        commands: list[argparse.Action] = []
+        for group in self._action_groups:
+            if group is self._subparsers:
+                commands = [each for action in self._actions for each in _commands_of(action)]
+                continue
+            formatter.start_section(group.title)
+            formatter.add_arguments(group._group_actions)  # noqa: SLF001  (argparse tells it by no other way)
+            formatter.end_section()
+        for title, found in sections(commands):
+            formatter.start_section(title)
+            formatter.add_arguments(found)
+            formatter.end_section()
+        formatter.add_text(self.epilog)
+        return formatter.format_help()
 
     def error(self, message: str) -> None:  # type: ignore[override]  # it never returns, whatever argparse's stub says
         unknown = self.prog.endswith(" check")  # its 2 means critical
         self.exit(3 if unknown else 2, f"{self.prog}: {message}\nSee `{self.prog} --help`.\n")
+
+
+def _commands_of(action: argparse.Action) -> list[argparse.Action]:
+    """The commands of the one action that has any, each with its help."""
+    return list(action._get_subactions()) if isinstance(action, argparse._SubParsersAction) else []  # noqa: SLF001
 
 
 def _add_fleet(parser: argparse.ArgumentParser, default: object, urls: str = "url") -> None:
@@ -157,7 +187,7 @@ def _acting(commands: argparse._SubParsersAction[_Parser], argv: list[str]) -> l
 
     Returns what is left to read.
     """
-    from quarterdeck.cli import chats, words
+    from quarterdeck.cli import chats, compare_options, words
 
     first = next((word for word in argv if words.is_first(word)), "")
     words.add(commands, first, _add_fleet)
@@ -165,6 +195,7 @@ def _acting(commands: argparse._SubParsersAction[_Parser], argv: list[str]) -> l
     words.add_jobs(commands, needed=first == "jobs")
     words.add_audit(commands, needed=first == "audit")
     chats.add(commands, needed=first == "chats")
+    compare_options.add(commands, _add_fleet, needed=first == "compare")
     return words.add_launch(commands, argv, _add_fleet, needed=first == "launch")
 
 
@@ -190,3 +221,16 @@ def _doctor(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> N
     parser.add_argument(
         "--bundle", metavar="FILE", help="write it all into a zip file for a bug report, names taken out"
     )
+
+
+def _on_call(commands: argparse._SubParsersAction[_Parser], argv: list[str]) -> None:
+    watch = _command(commands, "watch", "Poll, raise alerts, notify and log what happens, until told to stop.")
+    events = _command(commands, "events", "Print what happened: states, restarts, models, jobs, alerts, actions.")
+    alerts = _command(commands, "alerts", "List alerts, acknowledge or silence them, and try the sinks.")
+    if not {"watch", "events", "alerts"} & {*argv}:
+        return
+    from quarterdeck.cli import oncall
+
+    oncall.watch(watch, _add_fleet, _seconds)
+    oncall.events(events)
+    oncall.alerts(alerts, _add_fleet)

@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from quarterdeck.model.actions import ACTIONS, Action, On
+from quarterdeck.model.actions import ACTIONS, Action, Argument, On
+from quarterdeck.model.job import Option
 
 AddFleet = Callable[[argparse.ArgumentParser, object], None]
 EXIT_CODES = """\
@@ -23,7 +24,8 @@ def words(action: Action) -> tuple[str, ...]:
 
 def is_first(word: str) -> bool:
     """Whether a word begins a command of this module."""
-    return word in ("show", "jobs", "audit", "launch", "chats") or any(word == words(action)[0] for action in ACTIONS)
+    own = ("show", "jobs", "audit", "launch", "chats", "compare")
+    return word in own or any(word == words(action)[0] for action in ACTIONS)
 
 
 def takes_model(action: Action) -> bool:
@@ -68,23 +70,12 @@ def _arguments(parser: argparse.ArgumentParser, action: Action) -> None:
         parser.add_argument("targets", nargs="+", metavar="ENDPOINT", help="its name, as `quarterdeck status` shows it")
     for argument in action.arguments:
         if argument.required and argument.name != "model":
-            parser.add_argument(argument.name, type=argument.kind, metavar=argument.name.upper(), help=argument.help)
+            parser.add_argument(argument.name, type=_read(argument), metavar=argument.name.upper(), help=argument.help)
     if takes_on(action):
         parser.add_argument(
             "--on", action="append", metavar="ENDPOINT", help="where (repeatable); needed where several could be meant"
         )
-    for argument in action.arguments:
-        if not argument.required:
-            choices = [argument.kind(choice) for choice in argument.choices] or None
-            name = "--" + argument.name.replace("_", "-")
-            parser.add_argument(
-                name,
-                type=argument.kind,
-                choices=choices,
-                dest=argument.name,
-                metavar=argument.name.upper(),
-                help=argument.help,
-            )
+    _options(parser, action)
     parser.add_argument("--yes", "-y", action="store_true", help="don't ask, where a yes is enough")
     text = "the name of what is protected, in place of typing it (repeatable)"
     parser.add_argument("--confirm", action="append", metavar="NAME", help=text)
@@ -97,6 +88,32 @@ def _arguments(parser: argparse.ArgumentParser, action: Action) -> None:
     parser.add_argument("--read-only", action="store_true", help="refuse to change anything")
     parser.add_argument("--json", action="store_true", help="one JSON document at the end")
     parser.epilog = EXIT_CODES
+
+
+def _options(parser: argparse.ArgumentParser, action: Action) -> None:
+    """What it may be told besides."""
+    for argument in (*action.arguments, *action.more):
+        if not argument.required:
+            group = parser.add_mutually_exclusive_group()
+            name, metavar = "--" + argument.name.replace("_", "-"), argument.name.upper()
+            group.add_argument(name, type=_read(argument), dest=argument.name, metavar=metavar, help=argument.help)
+            if argument.name == "within":
+                text = "end it at once: as --within 0"
+                group.add_argument("--now", action="store_const", const="0s", dest="within", help=text)
+
+
+def _read(argument: Argument) -> Callable[[str], Option]:
+    """Reads a value as it is typed; what can't be meant ends the program with exit code 2."""
+
+    def read(text: str) -> Option:
+        from quarterdeck.engine.arguments import value_of
+
+        try:
+            return value_of(argument, text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
 
 
 def add_jobs(commands: argparse._SubParsersAction[Any], *, needed: bool) -> None:

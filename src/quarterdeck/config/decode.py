@@ -12,24 +12,30 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from quarterdeck.config.alerting import ALERT, ALERTS
 from quarterdeck.config.boundary import default_boundary
 from quarterdeck.config.chatting import CHAT, POLICY, PRICE
 from quarterdeck.config.deployments import DEPLOYMENT, JOBS
 from quarterdeck.config.fleet import (
+    AlertSettings,
+    AlertSpec,
     ChatSettings,
     ConsoleSettings,
     DeploymentSpec,
     EndpointSpec,
+    EventSettings,
     FleetConfig,
     HostSpec,
     JobSettings,
     PriceSpec,
+    SinkSpec,
 )
 from quarterdeck.config.keys import CONSOLE, ENDPOINT, HOST, LIMITS, TABLES
 from quarterdeck.config.problem import BadValueError, Finding, KeyPath, shown, sort_of
 from quarterdeck.config.reach import is_ssh_destination
+from quarterdeck.config.sinks import EVENTS, SINK
 from quarterdeck.config.suggest import unknown_key, unknown_table
-from quarterdeck.config.table import Key, Table
+from quarterdeck.config.table import Key, Table, attribute
 from quarterdeck.model.chat.boundary import Policy, Rule
 from quarterdeck.model.fleet import Boundary
 from quarterdeck.model.limits import Limits
@@ -102,6 +108,10 @@ def decode(document: Document, base: Path) -> Decoded:
     policy = _settings(POLICY, document, base, findings)
     chat = _settings(CHAT, document, base, findings)
     prices = _entries(PRICE, document, base, findings)
+    alerts = _settings(ALERTS, document, base, findings)
+    rules = _unique(_entries(ALERT, document, base, findings), findings)
+    events = _settings(EVENTS, document, base, findings)
+    sinks = _unique(_entries(SINK, document, base, findings), findings)
     written_hosts = _unique(_entries(HOST, document, base, findings), findings)
     hosts = _hosts(written_hosts, findings)
     machines = _Machines(_names(written_hosts), {host.name: host for host in hosts})
@@ -119,22 +129,56 @@ def decode(document: Document, base: Path) -> Decoded:
         policy=_strict(Policy(**policy), findings),
         chat=ChatSettings(**chat),
         prices=tuple(PriceSpec(**entry.values) for entry in prices if entry.good),
+        alerts=AlertSettings(**alerts),
+        alert_rules=tuple(AlertSpec(**_by_field(entry.values)) for entry in rules if entry.good),
+        sinks=tuple(SinkSpec(**entry.values) for entry in sinks if entry.good),
+        events=EventSettings(**events),
     )
     return Decoded(config, tuple(findings))
 
 
 def _guarded(console: ConsoleSettings, findings: Sequence[Finding]) -> ConsoleSettings:
     """Read-only where the file may have meant to say so: a typo must not hand out the right to act."""
-    elsewhere = ("host", "endpoint", "deployment", "limits", "jobs", "policy", "chat", "price")
+    elsewhere = (
+        "host",
+        "endpoint",
+        "deployment",
+        "limits",
+        "jobs",
+        "policy",
+        "chat",
+        "price",
+        "alerts",
+        "alert",
+        "sink",
+        "events",
+    )
     unsure = any(finding.path[0] not in elsewhere for finding in findings)
     return replace(console, read_only=True) if unsure else console
 
 
 def _strict(policy: Policy, findings: Sequence[Finding]) -> Policy:
     """Nothing leaves where the file may have meant to say so: a typo must not send a prompt out."""
-    elsewhere = ("host", "endpoint", "deployment", "limits", "jobs", "chat", "price", "console")
+    elsewhere = (
+        "host",
+        "endpoint",
+        "deployment",
+        "limits",
+        "jobs",
+        "chat",
+        "price",
+        "console",
+        "alerts",
+        "alert",
+        "sink",
+        "events",
+    )
     unsure = any(finding.path[0] not in elsewhere for finding in findings)
     return replace(policy, external=Rule.NEVER) if unsure else policy
+
+
+def _by_field(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {attribute(name): value for name, value in values.items()}
 
 
 def _settings(table: Table, document: Document, base: Path, findings: list[Finding]) -> dict[str, Any]:

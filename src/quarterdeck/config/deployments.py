@@ -162,7 +162,7 @@ JOBS = Table(
         Key(
             "per_host",
             Count(1, 100),
-            "So many jobs at one time on one machine; the others wait their turn.",
+            "So many downloads at one time on one machine, and as many loads and starts; the others wait their turn.",
             "2",
             ("limit", "parallel"),
         ),

@@ -12,6 +12,7 @@ from quarterdeck.model.fleet import Boundary
 from quarterdeck.model.limits import Limits as Limits  # noqa: PLC0414  part of the configuration, defined where it is used
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+NO_SWITCHES: Mapping[str, bool] = MappingProxyType({})
 
 ENGINES = ("auto", "ollama", "vllm", "llamacpp", "sglang", "litellm", "lmstudio", "llama-swap", "tgi", "openai")
 """What ``engine`` may be; ``auto`` asks the server."""
@@ -143,7 +144,7 @@ class JobSettings:
     """``[jobs]``."""
 
     per_host: int = 2
-    """So many jobs at one time on one machine; the others wait their turn."""
+    """So many downloads at one time on one machine, and as many loads and starts; the others wait their turn."""
     keep: float = 30 * 86_400.0
     """Seconds that a record stays after its job has ended."""
 
@@ -171,6 +172,81 @@ class PriceSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertSettings:
+    """``[alerts]``."""
+
+    enabled: bool = True
+    builtin: Mapping[str, bool] = field(default_factory=lambda: NO_SWITCHES, hash=False)
+    """Built-in rules by id; false = off."""
+    keep: float = 30 * 86_400.0
+    """Seconds that a cleared alert is remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSpec:
+    """One ``[[alert]]``; what is ``None`` is as the built-in rule of this name has it. Limits in the measure's unit, seconds."""
+
+    name: str
+    measure: str | None = None
+    above: float | None = None
+    below: float | None = None
+    clear: float | None = None
+    for_: float | None = None
+    """The key is ``for``."""
+    calm: float | None = None
+    severity: str | None = None
+    """"warning" or "critical"."""
+    endpoints: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    engine: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SecretUrl:
+    """Where a URL that is itself a secret is found; exactly one is set."""
+
+    env: str | None = None
+    file: Path | None = None
+    command: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SinkSpec:
+    """One ``[[sink]]``: exactly one of ``webhook``, ``webhook_from``, ``command``, ``bell`` and ``desktop`` is set. Seconds."""
+
+    name: str
+    webhook: str | None = None
+    webhook_from: SecretUrl | None = None
+    auth: Auth | None = None
+    headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS, hash=False)
+    tls: Tls = field(default_factory=Tls)
+    proxy: str | None = None
+    command: tuple[str, ...] = ()
+    bell: bool = False
+    desktop: bool = False
+    severity: str = "warning"
+    """The least that it is told: "warning" or "critical"."""
+    rules: tuple[str, ...] = ()
+    """Globs of ids, as the next of names; () = all."""
+    subjects: tuple[str, ...] = ()
+    resolved: bool = True
+    repeat: float | None = None
+    timeout: float = 10.0
+    retry_for: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class EventSettings:
+    """``[events]``."""
+
+    keep: float = 30 * 86_400.0
+    """Seconds."""
+    most: int = 64 * 2**20
+    """Bytes."""
+
+
+@dataclass(frozen=True, slots=True)
 class ConsoleSettings:
     """``[console]``."""
 
@@ -193,6 +269,11 @@ class FleetConfig:
     policy: Policy = field(default_factory=Policy)
     chat: ChatSettings = field(default_factory=ChatSettings)
     prices: tuple[PriceSpec, ...] = ()
+    alerts: AlertSettings = field(default_factory=AlertSettings)
+    alert_rules: tuple[AlertSpec, ...] = ()
+    """Those of the file; `quarterdeck.config.alerting.rules` puts them together with the built-in ones."""
+    sinks: tuple[SinkSpec, ...] = ()
+    events: EventSettings = field(default_factory=EventSettings)
     source: Path | None = None
     """The file it came from, if any."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from quarterdeck.config.access import AUTH, TLS
+from quarterdeck.config.alerting import ALERT, ALERTS
 from quarterdeck.config.chatting import CHAT, POLICY, PRICE
 from quarterdeck.config.deployments import DEPLOYMENT, JOBS
 from quarterdeck.config.fleet import ENGINES, ConsoleSettings, EndpointSpec, HostSpec
@@ -21,6 +22,7 @@ from quarterdeck.config.reach import (
     Way,
     is_ssh_destination,
 )
+from quarterdeck.config.sinks import EVENTS, SINK
 from quarterdeck.config.table import Key, Table
 from quarterdeck.model.fleet import Boundary
 from quarterdeck.model.limits import Limits
@@ -209,8 +211,8 @@ LIMITS = Table(
     ),
 )
 
-SETTINGS = (CONSOLE, LIMITS, JOBS, POLICY, CHAT)
-REPEATED = (HOST, ENDPOINT, DEPLOYMENT, PRICE)
+SETTINGS = (CONSOLE, LIMITS, JOBS, POLICY, CHAT, ALERTS, EVENTS)
+REPEATED = (HOST, ENDPOINT, DEPLOYMENT, PRICE, ALERT, SINK)
 TABLES = (*SETTINGS, *REPEATED)
 """The top level of a fleet file, in the order it is written."""
 TABLE_ALIASES = {
@@ -229,5 +231,14 @@ TABLE_ALIASES = {
     "prices": "price",
     "cost": "price",
     "policies": "policy",
+    "alerting": "alerts",
+    "rule": "alert",
+    "rules": "alert",
+    "alarm": "alert",
+    "alarms": "alerts",
+    "sinks": "sink",
+    "notify": "sink",
+    "webhook": "sink",
+    "event": "events",
 }
 """What people write instead of a table's name."""

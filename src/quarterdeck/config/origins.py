@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from quarterdeck.config.alerting import ALERT
 from quarterdeck.config.chatting import PRICE
 from quarterdeck.config.deployments import DEPLOYMENT
 from quarterdeck.config.fleet import DeploymentSpec, EndpointSpec, FleetConfig, HostSpec
 from quarterdeck.config.keys import ENDPOINT, HOST, SETTINGS
 from quarterdeck.config.locate import line_of
 from quarterdeck.config.problem import LONGEST_ECHO, Finding, KeyPath, Problem, shown
+from quarterdeck.config.sinks import SINK
 from quarterdeck.config.table import Table
 from quarterdeck.format import printable
 from quarterdeck.model.chat.boundary import Rule
@@ -83,9 +85,10 @@ def origins_of(
                 found[dotted((table.name, spec.name, *path))] = written((*here, *path))
             if spec.protected and not _says_protected(document, here):
                 found[dotted((table.name, spec.name, "protected"))] = INHERITED
-    for index, place in enumerate(_good(document, PRICE, refused)):
-        for path in _paths(PRICE, ()):
-            found[dotted((PRICE.name, str(index), *path))] = written((PRICE.name, place, *path))
+    for table in (PRICE, ALERT, SINK):
+        for index, place in enumerate(_good(document, table, refused)):
+            for path in _paths(table, ()):
+                found[dotted((table.name, str(index), *path))] = written((table.name, place, *path))
     return found | dict.fromkeys(_safeguards(config, document), SAFEGUARD)
 
 

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from quarterdeck.config.alerting import ALERT, ALERTS
 from quarterdeck.config.chatting import CHAT, POLICY, PRICE
 from quarterdeck.config.deployments import DEPLOYMENT, JOBS, has_effect
 from quarterdeck.config.fleet import DeploymentSpec, EndpointSpec, FleetConfig, HostSpec
 from quarterdeck.config.keys import CONSOLE, ENDPOINT, HOST, LIMITS
 from quarterdeck.config.origins import dotted
 from quarterdeck.config.problem import KeyPath
-from quarterdeck.config.table import Table
+from quarterdeck.config.sinks import EVENTS, SINK
+from quarterdeck.config.table import Table, attribute
 
 _Row = tuple[KeyPath, str]
 
@@ -27,6 +29,8 @@ def render_config(config: FleetConfig, origins: Mapping[str, str] | None = None)
         (JOBS, config.jobs),
         (POLICY, config.policy),
         (CHAT, config.chat),
+        (ALERTS, config.alerts),
+        (EVENTS, config.events),
     )
     for table, settings in settled:
         lines += ["", f"[{table.name}]", *_block(table, settings, (table.name,), origins)]
@@ -40,6 +44,10 @@ def render_config(config: FleetConfig, origins: Mapping[str, str] | None = None)
             lines += ["", f"[[{table.name}]]", *_block(table, spec, (table.name, spec.name), origins)]
     for index, price in enumerate(config.prices):
         lines += ["", f"[[{PRICE.name}]]", *_block(PRICE, price, (PRICE.name, str(index)), origins)]
+    for index, rule in enumerate(config.alert_rules):
+        lines += ["", f"[[{ALERT.name}]]", *_block(ALERT, rule, (ALERT.name, str(index)), origins)]
+    for index, sink in enumerate(config.sinks):
+        lines += ["", f"[[{SINK.name}]]", *_block(SINK, sink, (SINK.name, str(index)), origins)]
     return "\n".join(lines[1:]) + "\n"
 
 
@@ -57,7 +65,7 @@ def _rows(table: Table, settings: object) -> Iterator[_Row]:
     """Key and TOML of each value that is set; tables inside only where they differ from what they are by default."""
     defaults = table.defaults()
     for key in table.keys:
-        value = getattr(settings, key.name)
+        value = getattr(settings, attribute(key.name))
         unset = value is None or value in ({}, ()) or _of_another_driver(settings, key.name)
         if isinstance(key.kind, Table):
             if not unset and value != defaults.get(key.name):

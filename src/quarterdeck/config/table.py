@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, fields
+from keyword import iskeyword
 from typing import Any, NamedTuple
 
 from quarterdeck.config.kinds import Kind
@@ -39,7 +40,7 @@ class Table(NamedTuple):
 
     def fields(self) -> Mapping[str, Field[Any]]:
         """The dataclass's field of each key."""
-        return {field.name: field for field in fields(self.make)}
+        return {field.name.rstrip("_"): field for field in fields(self.make)}
 
     def required(self) -> tuple[str, ...]:
         """Keys that must be there."""
@@ -57,6 +58,11 @@ class Table(NamedTuple):
             elif field.default_factory is not MISSING:
                 found[key.name] = field.default_factory()
         return found
+
+
+def attribute(key: str) -> str:
+    """The field that holds a key: a word of Python's own (``for``) has "_" behind it."""
+    return f"{key}_" if iskeyword(key) else key
 
 
 def _has_default(field: Field[Any]) -> bool:

@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from quarterdeck.config.alerting import ALERT
 from quarterdeck.config.boundary import default_boundary
 from quarterdeck.config.deployments import DEPLOYMENT, has_effect
 from quarterdeck.config.fleet import EndpointSpec, HostSpec
 from quarterdeck.config.keys import REPEATED, SETTINGS
 from quarterdeck.config.kinds import toml_string
+from quarterdeck.config.sinks import SINK
 from quarterdeck.config.table import Key, Table
 from quarterdeck.errors import UsageError
 
@@ -118,12 +120,26 @@ def _endpoint(endpoint: EndpointSpec) -> list[str]:
 
 def _reference(table: Table) -> str:
     """An example of a repeated table with every key explained, all of it commented out."""
-    shown = [key for key in table.keys if table is not DEPLOYMENT or has_effect("process", key.name)]
+    shown = [key for key in table.keys if _goes_together(table, key)]
     lines = [f"# {table.doc} Every key of it:", f"#[[{table.name}]]", *_keys(table, shown, defaults=False)]
-    others = [key for key in table.keys if key not in shown]
+    others = [
+        each
+        for key in table.keys
+        if key not in shown
+        for each in (key, *(key.kind.keys if isinstance(key.kind, Table) else ()))
+    ]
     if others:
-        lines += ["# Keys of other drivers:", *_explained(others)]
+        lines += ["# Keys of other drivers:" if table is DEPLOYMENT else "# Instead:", *_explained(others)]
     return "\n".join(lines) + "\n"
+
+
+def _goes_together(table: Table, key: Key) -> bool:
+    """Whether a key can stand beside the others of the example."""
+    if table is DEPLOYMENT:
+        return has_effect("process", key.name)
+    if table is SINK:
+        return key.name not in ("webhook_from", "command", "bell", "desktop")
+    return table is not ALERT or key.name != "below"
 
 
 def _keys(table: Table, keys: Iterable[Key], *, defaults: bool) -> Iterator[str]:

@@ -6,15 +6,15 @@ Importing this imports no HTTP library; that happens when the first endpoint is 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 from collections.abc import Callable, Collection, Coroutine
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from quarterdeck.config.fleet import DeploymentSpec, EndpointSpec, FleetConfig, HostSpec
 from quarterdeck.engine.clock import SYSTEM_CLOCK, Clock
 from quarterdeck.engine.opening import Opening
+from quarterdeck.engine.parts import Board, Pollable, closed
 from quarterdeck.engine.schedule import Schedule
 from quarterdeck.engine.starting import starting
 from quarterdeck.engine.store import Store
@@ -26,37 +26,16 @@ from quarterdeck.model.models import ModelReading
 from quarterdeck.model.own import OwnRequest
 from quarterdeck.model.reading import Outcome, Reading
 
+if TYPE_CHECKING:
+    from quarterdeck.engine.alerting.alarms import Alarms
+    from quarterdeck.engine.timeline.witness import Witness
+
 SHORTEST_INTERVAL_S = 0.5
 LONGEST_INTERVAL_S = 60.0
 STOP_WITHIN_S = 1.0
 JOBS_EVERY_S = 1.0
 _HOST = "host\0"
 """Marks a host's name in the schedule, where endpoints have theirs."""
-
-
-class Board(Protocol):
-    """Where jobs are read (`quarterdeck.engine.jobs.board.JobBoard`)."""
-
-    def read(self) -> tuple[Job, ...]:
-        """Those there are; the same tuple where nothing changed. Blocks; never raises."""
-        ...
-
-
-class Pollable(Protocol):
-    """What the engine needs of an endpoint (`quarterdeck.endpoints.endpoint.Endpoint`)."""
-
-    async def poll(self) -> Reading:
-        """One reading; never raises, always ends."""
-        ...
-
-    async def close(self) -> None:
-        """Give up its connections."""
-        ...
-
-
-async def _closed(one: Pollable | Host) -> None:
-    with contextlib.suppress(Exception):
-        await one.close()
 
 
 class Engine:
@@ -70,8 +49,9 @@ class Engine:
         open_endpoint: Callable[[EndpointSpec, Clock], Pollable] | None = None,
         open_host: Callable[[HostSpec, Clock], Host] | None = None,
         board: Board | None = None,
+        witness: Witness | None = None,
     ) -> None:
-        """Nothing is opened and no request is sent until ``start`` or ``once``. ``board`` tells of jobs."""
+        """Nothing is opened and no request is sent until ``start`` or ``once``. ``board`` tells of jobs; ``witness`` keeps what happened."""
         self.fleet = fleet
         self._paused_at: float | None = None
         self._resumed_at = -math.inf
@@ -79,6 +59,7 @@ class Engine:
         self.interval = fleet.console.poll
         self.clock = clock
         self._board = board
+        self.witness = witness
         self.opening = Opening()
         """Opens what goes to an endpoint as its polls do (tunnels)."""
         self._open_endpoint: Callable[[EndpointSpec, Clock], Pollable] = open_endpoint or self.opening.endpoint
@@ -91,6 +72,8 @@ class Engine:
         self._timer: asyncio.TimerHandle | None = None
         self._started = False
         self._jobs: tuple[Job, ...] = ()
+        self.alarms: Alarms | None = None
+        """Raises alerts and clears them; there from ``start`` on, unless the fleet file has switched them off."""
         self._watch_all()
 
     @property
@@ -111,6 +94,13 @@ class Engine:
         self._arm()
         if self._board is not None:
             self._look_at(asyncio.get_running_loop().create_task(self._watch_jobs(self._board)))
+        from quarterdeck.engine.alerting.running import alarms_for, keep_looking
+
+        self.alarms = self.alarms or alarms_for(self.fleet, self.clock)
+        if self.alarms is not None:
+            self._look_at(asyncio.get_running_loop().create_task(keep_looking(self.alarms, self.snapshot)))
+        if self.witness is not None:
+            self._look_at(asyncio.get_running_loop().create_task(self.witness.run()))
 
     async def stop(self) -> None:
         """End every task and close every connection, within a second. Never raises."""
@@ -124,7 +114,13 @@ class Engine:
         opened: list[Pollable | Host] = [*self._endpoints.values(), *self._hosts.values()]
         self._endpoints.clear()
         self._hosts.clear()
-        closing = [asyncio.ensure_future(_closed(one)) for one in opened]
+        closing = [asyncio.ensure_future(closed(one)) for one in opened]
+        if self.alarms is not None:
+            from quarterdeck.engine.alerting.running import save
+
+            closing.append(asyncio.ensure_future(save(self.alarms)))
+        if self.witness is not None:
+            closing.append(asyncio.ensure_future(self.witness.close()))
         if closing:
             _, late = await asyncio.wait(closing, timeout=STOP_WITHIN_S / 2)
             for task in late:
@@ -139,7 +135,7 @@ class Engine:
         hosts = self.fleet.hosts if names is None else ()
         asked = [spec for spec in self.fleet.endpoints if names is None or spec.name in names]
         polls: list[Coroutine[Any, Any, bool]] = [self._poll_host(spec) for spec in hosts]
-        polls += [self._poll(spec) for spec in asked if names is not None or self._may_ask(spec)]
+        polls += [self._poll(spec, awaited=True) for spec in asked if names is not None or self._may_ask(spec)]
         await asyncio.gather(*polls)
 
     def _may_ask(self, spec: EndpointSpec) -> bool:
@@ -154,7 +150,10 @@ class Engine:
         now = self.clock.monotonic()
         settle_at = now if self._paused_at is None else self._paused_at
         seen = self._store.snapshot(now, self.clock.wall(), settle_at, self._resumed_at)
-        return starting(replace(seen, jobs=self._jobs), self.fleet.deployments) if self._jobs else seen
+        if self._jobs:
+            seen = starting(replace(seen, jobs=self._jobs), self.fleet.deployments)
+        seen = seen if self.alarms is None else self.alarms.look(seen, paused=self.paused)
+        return seen if self.witness is None else self.witness.look(seen)
 
     def add(
         self,
@@ -276,7 +275,7 @@ class Engine:
         finally:
             self._schedule.ended(name, self.clock.monotonic(), ok=ok)
 
-    async def _poll(self, spec: EndpointSpec) -> bool:
+    async def _poll(self, spec: EndpointSpec, *, awaited: bool = False) -> bool:
         try:
             endpoint = self._endpoints.get(spec.name)
             if endpoint is None:
@@ -285,7 +284,7 @@ class Engine:
         except Exception as error:  # noqa: BLE001  (a bug in one adapter is a reading too, not a traceback over the console)
             reading = Reading(self.clock.monotonic(), Outcome.FAILED, f"can't be polled ({type(error).__name__})")
         offset = self.clock.wall() - self.clock.monotonic()
-        self._store.apply(spec.name, replace(reading, wall=reading.at + offset))
+        self._store.apply(spec.name, replace(reading, wall=reading.at + offset), awaited=awaited)
         return reading.facts is not None or reading.outcome is Outcome.LOADING  # it will be ready any moment
 
     async def _poll_host(self, spec: HostSpec) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from urllib.parse import urlsplit
 
-from quarterdeck.config.fleet import FleetConfig
+from quarterdeck.config.fleet import EndpointSpec, FleetConfig
+from quarterdeck.engine.arguments import wrong
 from quarterdeck.engine.audit import user_name
 from quarterdeck.engine.jobs.folder import JobFolder
 from quarterdeck.engine.safety import check, deployment_of, endpoint_of
@@ -14,6 +15,8 @@ from quarterdeck.model.actions import BY_ID, Action, On
 from quarterdeck.model.capability import why_not
 from quarterdeck.model.fleet import EndpointView
 from quarterdeck.model.job import Job, Order
+
+HERE = "this machine"
 
 
 async def submit(
@@ -46,7 +49,7 @@ def described(
 ) -> Job:
     """The record of ``order``: where it goes, and how that was known. Raises UsageError where it can't be done."""
     action = BY_ID[order.action]
-    lacking = _lacking(action, order)
+    lacking = _lacking(action, order) or wrong(action, order.options)
     if lacking:
         raise UsageError(f"{action.label.lower()} {order.about}: {lacking}")
     source = str(fleet.source.absolute()) if fleet.source is not None else None
@@ -55,7 +58,7 @@ def described(
         if deployment is None:
             known = ", ".join(spec.name for spec in fleet.deployments[:8]) or "none"
             raise UsageError(f"no deployment is called {order.target!r}", hint=f"fleet.toml has {known}.")
-        place = deployment.host or "here"
+        place = _machine(fleet, deployment.host)
         if deployment.kept is not None:
             source = str(deployment.kept.absolute())
         return Job("", order, place=place, user=user_name(), confirmed=confirmed, fleet=source)
@@ -68,11 +71,10 @@ def described(
         reason = why_not(action, view, next((each for each in view.models if each.id == order.model), None))
         if reason:
             raise UsageError(f"{action.label.lower()} {order.about}: {reason}")
-    place = spec.host or spec.via or urlsplit(spec.url).hostname or spec.url
     return Job(
         "",
         order,
-        place=place,
+        place=place_of(fleet, spec),
         user=user_name(),
         confirmed=confirmed,
         fleet=source,
@@ -80,6 +82,29 @@ def described(
         engine=engine,
         expected_bytes=expected_bytes,
     )
+
+
+def place_of(fleet: FleetConfig, spec: EndpointSpec) -> str:
+    """The machine an endpoint runs on, as far as is known, by one name for all that is done there. Pure."""
+    if spec.host is not None:
+        return _machine(fleet, spec.host)
+    if spec.via is not None:
+        return _machine(fleet, spec.via.removeprefix("ssh:"))
+    try:
+        name = urlsplit(spec.url).hostname or spec.url
+    except ValueError:
+        return spec.url
+    return HERE if name in ("localhost", "::1") or name.startswith("127.") else name
+
+
+def _machine(fleet: FleetConfig, host: str | None) -> str:
+    """By the name of its [[host]], be it named by that or as ssh finds it."""
+    if host is None:
+        return HERE
+    known = next((each for each in fleet.hosts if host in (each.name, each.ssh)), None)
+    if known is None:
+        return host
+    return HERE if known.gpus == "local" and known.ssh is None else known.name
 
 
 def _lacking(action: Action, order: Order) -> str:

@@ -66,12 +66,12 @@ class Store:
         if old is None or old.interval != interval:
             self._hosts[spec.name] = replace(old or HostView(spec.name, source), interval=interval)
 
-    def apply(self, name: str, reading: Reading) -> None:
-        """Take in the result of a poll."""
+    def apply(self, name: str, reading: Reading, *, awaited: bool = False) -> None:
+        """Take in the result of a poll; ``awaited``: one of those whose pace somebody sets by hand, be it an hour."""
         watched = self._endpoints.get(name)
         if watched is None:
             return
-        before, watched.memory = watched.memory, remember(watched.memory, reading, self.limits)
+        before, watched.memory = watched.memory, remember(watched.memory, reading, self.limits, awaited=awaited)
         watched.occurrences.compare(before, watched.memory, reading)
         facts = reading.facts
         values = series_of(watched.memory, facts) if facts is not None else [None] * len(ENDPOINT_SERIES)

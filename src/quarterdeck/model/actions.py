@@ -62,6 +62,8 @@ class Action(NamedTuple):
     """The words of the command line; () = its id."""
     past: str = ""
     """What the result is called ("loaded")."""
+    more: tuple[Argument, ...] = ()
+    """What the command line may say besides; no form asks for it."""
 
 
 _OLLAMA, _SWAP, _STUDIO, _LLAMA, _VLLM = "ollama", "llama-swap", "lmstudio", "llamacpp", "vllm"
@@ -69,6 +71,12 @@ _KEEP_ALIVE = Argument(
     "keep_alive", str, "How long it stays after its last request: 30m, 24h, or forever.", example="30m"
 )
 _CONTEXT = Argument("context", int, "Context length in tokens.", example="32768")
+_WITHIN = Argument(
+    "within",
+    str,
+    "How long its requests may go on, such as 30s, in place of stop_within. A stop that waits already is hurried by it.",
+    example="30s",
+)
 
 ACTIONS = (
     Action("pull", On.ENDPOINT, "Pull", "Download a model to the endpoint.", Danger.HARMLESS, (_OLLAMA, _STUDIO, _LLAMA), (Argument("model", str, "Its name and tag.", required=True, example="qwen3:8b"),), ("P", "upper_p"), "P", past="pulled"),
@@ -86,8 +94,8 @@ ACTIONS = (
     Action("lora_unload", On.ENDPOINT, "Unload a LoRA adapter", "Take an adapter away.", Danger.DISTURBS, (_VLLM,), (Argument("name", str, "Its name.", required=True, example="sql"),), typed=("lora", "rm"), past="unloaded"),
     Action("reset_prefix_cache", On.ENDPOINT, "Reset the prefix cache", "Forget every cached prompt; the next ones take longer.", Danger.DISTURBS, (_VLLM,), typed=("reset-cache",), past="reset"),
     Action("start", On.DEPLOYMENT, "Start", "Start the server.", Danger.HARMLESS, past="started"),
-    Action("stop", On.DEPLOYMENT, "Stop", "Let its requests end, then stop the server and everything it started.", Danger.DISTURBS, past="stopped"),
-    Action("restart", On.DEPLOYMENT, "Restart", "Stop the server, then start it.", Danger.DISTURBS, past="restarted"),
+    Action("stop", On.DEPLOYMENT, "Stop", "Let its requests end, then stop the server and everything it started.", Danger.DISTURBS, past="stopped", more=(_WITHIN,)),
+    Action("restart", On.DEPLOYMENT, "Restart", "Stop the server, then start it.", Danger.DISTURBS, past="restarted", more=(_WITHIN,)),
 )  # fmt: skip
 
 BY_ID = {action.id: action for action in ACTIONS}

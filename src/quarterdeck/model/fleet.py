@@ -149,6 +149,8 @@ class EndpointView:
     access_log: AccessLog | None = None
     active_at: float | None = None
     """When it was last seen to finish a request, where nothing better is told."""
+    certificate_ends: float | None = None
+    """Unix seconds when its TLS certificate expires."""
     own: OwnRequests | None = None
     notes: tuple[str, ...] = ()
     identity: tuple[tuple[str, str], ...] = ()

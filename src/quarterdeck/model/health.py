@@ -33,13 +33,13 @@ class Conclusion(NamedTuple):
     evidence: tuple[str, ...] = ()
 
 
-def remember(memory: Memory, reading: Reading, limits: Limits) -> Memory:
-    """What is known after ``reading``."""
+def remember(memory: Memory, reading: Reading, limits: Limits, *, awaited: bool = False) -> Memory:
+    """What is known after ``reading``. ``awaited``: nobody paused, however long after the last one it was taken."""
     came_back = memory.missed >= limits.stale_after
     silent_since = memory.heard if memory.trouble and came_back else None
     if reading.facts is not None:
         busy = _is_busy(memory, reading.facts, limits) != ""
-        memory = measured(memory, reading, reading.facts, busy=busy)
+        memory = measured(memory, reading, reading.facts, busy=busy, awaited=awaited)
     else:
         memory = without_facts(memory)
     if reading.outcome is Outcome.TIMEOUT and memory.state not in (None, State.DOWN):

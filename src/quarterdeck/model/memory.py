@@ -104,13 +104,13 @@ def without_facts(memory: Memory) -> Memory:
     return replace(memory, unbroken=False, failures=memory.failures + 1, tps_history=history)
 
 
-def measured(memory: Memory, reading: Reading, facts: Facts, *, busy: bool) -> Memory:
-    """After a poll that did: rates, percentiles, movement, restarts."""
+def measured(memory: Memory, reading: Reading, facts: Facts, *, busy: bool, awaited: bool = False) -> Memory:
+    """After a poll that did: rates, percentiles, movement, restarts. ``awaited``: however late, it came when it was meant to."""
     new, old = Sample(reading.at, facts.engines, facts.whole), memory.sample
     again = restarted(old, new) if old is not None else ""
     slept = _slept(memory.good, reading)
     step = reading.at - memory.good.at if memory.good is not None else None
-    unbroken = memory.unbroken and not slept and not _rested(memory.step, step)
+    unbroken = memory.unbroken and not slept and (awaited or not _rested(memory.step, step))
     rates = engine_rates(old if unbroken else None, new)
     all_together = whole_rates(old if unbroken else None, new, rates)
     marks = _marks(memory, new.at) if not slept and not again else ()

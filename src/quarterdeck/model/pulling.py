@@ -134,10 +134,10 @@ def advance(progress: PullProgress, line: Mapping[str, object], at: float) -> Pu
 
 
 def progress_of(progress: PullProgress) -> Progress:
-    """As a job shows it."""
-    return Progress(
-        progress.status, progress.fraction, progress.completed, progress.total, progress.rate, progress.eta_s
-    )
+    """As a job shows it. How it ended is its result, not a phase; no bytes are told before any were told of."""
+    phase = "" if progress.done or progress.error is not None else progress.status
+    completed = progress.completed if progress.completed or progress.layers else None
+    return Progress(phase, progress.fraction, completed, progress.total, progress.rate, progress.eta_s)
 
 
 def _status(progress: PullProgress, line: Mapping[str, object], heard: tuple[Part, ...]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from quarterdeck.model.chat.price import Price
 from quarterdeck.model.events import Event
 from quarterdeck.model.fleet import EndpointView, FleetSnapshot, OwnRequests, ReplicaView
 from quarterdeck.model.latency import KINDS, Latencies, Window
@@ -63,6 +64,17 @@ def _served(view: EndpointView) -> dict[str, Any]:
         "deployments": [{"model": d.model, "backend": d.backend, "state": d.state} for d in view.deployments],
         "spend_usd": rounded(view.spend.dollars, 6) if view.spend is not None else None,
         "access_log": _access_log(view.access_log),
+        "prices": {name: _price(price) for name, price in view.prices.items()},
+    }
+
+
+def _price(price: Price) -> dict[str, Any]:
+    """US dollars per 1M tokens."""
+    return {
+        "input_usd": rounded(price.input, 6),
+        "output_usd": rounded(price.output, 6),
+        "cached_input_usd": rounded(price.cached_input, 6),
+        "source": price.source,
     }
 
 
@@ -70,6 +82,7 @@ def _told(snapshot: FleetSnapshot, view: EndpointView) -> dict[str, Any]:
     """How the numbers were come by, and what happened."""
     return {
         "active": moment(snapshot, view.active_at),
+        "certificate_ends": timestamp(view.certificate_ends),
         "own_requests": _own(snapshot, view.own),
         "odd": list(view.odd),
         "evidence": list(view.evidence),

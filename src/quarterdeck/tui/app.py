@@ -9,7 +9,7 @@ import asyncio
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -25,6 +25,11 @@ from quarterdeck.tui.everywhere import Everywhere
 from quarterdeck.tui.screens.base import ConsoleScreen
 from quarterdeck.tui.screens.fleet import FleetScreen
 from quarterdeck.tui.signals import terminal_is_gone
+
+if TYPE_CHECKING:
+    from quarterdeck.model.job import Job
+    from quarterdeck.tui.chat.sitting import Sitting
+    from quarterdeck.tui.news import News
 
 STOP_WITHIN_S = 1.0
 NOTICE_S = 5.0
@@ -67,11 +72,15 @@ class ConsoleApp(Everywhere):
         self._prepare = prepare
         self._clock = clock
         self._on_started = on_started
-        self._problems = (*problems, *self.theme_problems)
+        self._problems = tuple(problems)
         self.locked = False
         self.timing: set[str] = set()
         """Endpoints to which a request is being timed."""
-        self._notice = ("", 0.0)
+        self.chat: Sitting | None = None
+        """The conversation, once one was begun; it goes on while other screens are seen."""
+        self._news: News | None = None
+        self._said: dict[str, tuple[str, float]] = {}
+        """What stands in the status line, and until when, by topic; the newest is last."""
         self._drawn: tuple[FleetSnapshot, int] | None = None
         self.set_reactive(ConsoleApp.fleet, configured(fleet, clock))
 
@@ -79,7 +88,7 @@ class ConsoleApp(Everywhere):
 
     def get_default_screen(self) -> FleetScreen:
         """The top view."""
-        return FleetScreen(self._problems)
+        return FleetScreen(self._problems, self.theme_problems)
 
     def on_mount(self) -> None:
         """The first frame comes before everything that takes time."""
@@ -114,7 +123,10 @@ class ConsoleApp(Everywhere):
         self.redraw()
 
     async def wind_down(self) -> None:
-        """Stop the engine, within a second."""
+        """Stop the chat and the engine, within a second each."""
+        chat, self.chat = self.chat, None
+        if chat is not None:
+            await chat.stop()
         engine, self.engine = self.engine, None
         if engine is None:
             return
@@ -131,30 +143,72 @@ class ConsoleApp(Everywhere):
             return
         if self.engine is not None:
             self.fleet = self.engine.snapshot()
-        if self._notice[0] and self._clock.monotonic() >= self._notice[1]:
-            self._notice = ("", 0.0)
-            self._drawn = None
+        self._forget_what_was_said()
+        self._tell_news()
         now = math.floor(self._clock.monotonic())
         if self._drawn is None or self._drawn[1] != now or not same_fleet(self._drawn[0], self.fleet):
             self.redraw()
 
+    @property
+    def in_view(self) -> ConsoleScreen | None:
+        """The screen that is seen: the one on top, or the one that dialogs stand over."""
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, ConsoleScreen):
+                return screen
+            if not screen.is_modal:
+                break
+        return None
+
     def redraw(self) -> None:
-        """Have the screen on top draw now."""
-        screen = self.screen
-        if isinstance(screen, ConsoleScreen) and screen.is_attached:
+        """Have the screen that is seen draw now; a dialog over it leaves most of it in view."""
+        screen = self.in_view
+        if screen is not None and screen.is_attached:
+            if self._news is not None and self._news.all_seen(screen.shows_job):
+                self._said.pop("jobs", None)  # it stands on the screen
             now = self._clock.monotonic()
             self._drawn = (self.fleet, math.floor(now))
             screen.draw(Frame(self.fleet, now, self._clock.wall()))
+            for dialog in self.screen_stack[self.screen_stack.index(screen) + 1 : -1]:
+                dialog.refresh()  # of what it lets through it keeps a copy; the one on top is told by Textual
 
     @property
     def notice(self) -> str:
         """The news in the status line."""
-        return self._notice[0]
+        return next((text for text, _ in reversed(self._said.values())), "")
 
-    def say(self, text: str, seconds: float = NOTICE_S) -> None:
-        """Put news into the status line for a few seconds."""
-        self._notice = (text, self._clock.monotonic() + seconds)
+    def say(self, text: str, seconds: float = NOTICE_S, *, topic: str = "") -> None:
+        """Put news into the status line for a few seconds. What was said of another ``topic`` comes back if there is time left."""
+        self._said.pop(topic, None)
+        self._said[topic] = (text, self._clock.monotonic() + seconds)
         self.redraw()
+
+    def _forget_what_was_said(self) -> None:
+        now = self._clock.monotonic()
+        old = [topic for topic, (_, until) in self._said.items() if now >= until]
+        for topic in old:
+            del self._said[topic]
+            self._drawn = None
+
+    def follow_job(self, job: Job) -> None:
+        """Say how a job that was begun here ends, unless somebody looks at it then."""
+        if self._news is None:
+            from quarterdeck.tui.news import News
+
+            self._news = News()
+        self._news.follow(job)
+
+    def _tell_news(self) -> None:
+        if self._news is None:
+            return
+        from quarterdeck.tui.news import READ_S
+
+        screen = self.in_view
+        text = self._news.look(
+            self.fleet.jobs, self._clock.monotonic(), lambda job: screen is not None and screen.shows_job(job)
+        )
+        if text:
+            self._said.clear()  # such as "is job abcde": older than its end
+            self.say(text, READ_S, topic="jobs")
 
     def on_key(self, event: events.Key) -> None:
         """Keys that nobody took: what was typed ahead goes where it was meant for, not to the commands."""

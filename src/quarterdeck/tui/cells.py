@@ -17,6 +17,8 @@ from quarterdeck.tui.states import look, model_look
 FRESH_S = 3.0
 """Numbers younger than this are "now": an age that counts 0s 1s 2s 0s … tells nothing and costs a repaint a second."""
 NEARLY_FULL = 0.9
+ALARM = "!"
+"""On the row of an endpoint that has an alert."""
 REASON_UNPOLLED = "waiting for the first answer"
 
 
@@ -44,10 +46,19 @@ def header(layout: Layout, order: Order) -> Line:
 
 
 def row_line(
-    row: Row, layout: Layout, moment: Moment, *, selected: bool = False, opened: bool = False, marked: bool = False
+    row: Row,
+    layout: Layout,
+    moment: Moment,
+    *,
+    selected: bool = False,
+    opened: bool = False,
+    marked: bool = False,
+    alarm: str = "",
 ) -> Line:
-    """One row of the table."""
+    """One row of the table; ``alarm`` is the tone of the mark for an alert that nobody has acknowledged."""
     runs = [_marker(row, selected=selected, opened=opened, marked=marked)]
+    if alarm and row.part is None:
+        runs = [Run(runs[0].text[:-1], runs[0].tone), Run(ALARM, alarm)]
     runs += _part_runs(row, layout, moment) if row.part is not None else _endpoint_runs(row.view, layout, moment)
     return Line(cut(runs, layout.width), "selected" if selected else "")
 
@@ -66,7 +77,17 @@ def reason_text(view: EndpointView) -> str:
         return REASON_UNPOLLED
     if view.odd and not view.reason and view.state is State.OK:
         return printable(f"odd: {view.odd[0]}", 200)
-    return printable(view.reason, 200)
+    told = printable(view.reason, 200)
+    return f"{told}; a starts it again, 6 shows it" if start_failed(view) else told
+
+
+def start_failed(view: EndpointView) -> bool:
+    """Whether it is down because a job could not start its server."""
+    if view.state is not State.DOWN:
+        return False
+    from quarterdeck.engine.starting import START_FAILED  # no first frame needs it
+
+    return view.reason.startswith(START_FAILED)
 
 
 def _marker(row: Row, *, selected: bool, opened: bool, marked: bool) -> Run:
@@ -276,7 +297,7 @@ def _model_cells(model: ModelReading, moment: Moment) -> dict[str, Cell]:
     on_disk = model.state is ModelState.INSTALLED
     return {
         "state": (f"  {seen.word}", MUTED if seen.tone == "state-ok" else seen.tone),
-        "name": (printable(model.label, 120), PLAIN),
+        "name": (printable(model.label, 120) or DASH, PLAIN),
         "memory": (
             size(model.vram_bytes if model.vram_bytes is not None else model.size_bytes),
             FAINT if on_disk else PLAIN,

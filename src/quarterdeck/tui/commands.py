@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from textual.binding import Binding, BindingType
 
-EVERYWHERE = ("fleet", "endpoint", "gpus", "gpu", "model", "jobs", "log", "audit", "help")
+EVERYWHERE = ("fleet", "endpoint", "gpus", "gpu", "model", "chat", "jobs", "alerts", "log", "audit", "reading", "help")
 ROWS = ("fleet", "endpoint", "model")
 """Where something is selected that can be acted on."""
 
@@ -28,7 +28,7 @@ class Command(NamedTuple):
 
 
 COMMANDS = (
-    Command("open", ("enter",), "Enter", "Open", "Open the selected endpoint, model or GPU: everything known of it. Of a job, what it did.", ("fleet", "gpus", "jobs", "log")),
+    Command("open", ("enter",), "Enter", "Open", "Open the selected endpoint, model or GPU: everything known of it. Of a job, what it did.", ("fleet", "gpus", "jobs", "alerts", "log")),
     Command("back", ("escape",), "Esc", "Back", "Go back; where a filter is set, clear it.", EVERYWHERE, listed=False),
     Command("up", ("up", "k"), "↑ k", "Up", "Select the row above, or scroll up.", EVERYWHERE, listed=False),
     Command("down", ("down", "j"), "↓ j", "Down", "Select the row below, or scroll down.", EVERYWHERE, listed=False),
@@ -38,8 +38,8 @@ COMMANDS = (
     Command("bottom", ("end", "G", "upper_g"), "G End", "Bottom", "Go to the last row.", EVERYWHERE, listed=False),
     Command("unfold", ("right",), "→", "Unfold", "Show the models and replicas below the endpoint.", ("fleet",), listed=False),
     Command("fold", ("left",), "←", "Fold", "Hide them again.", ("fleet",), listed=False),
-    Command("earlier", ("left",), "←", "Earlier", "Move the time cursor of the charts back; the values there are listed.", ("endpoint",), listed=False),
-    Command("later", ("right",), "→", "Later", "Move it forward. Home and End go to the ends of the window, Esc takes it away.", ("endpoint",), listed=False),
+    Command("earlier", ("left",), "←", "Earlier", "Move the time cursor of the charts back; the values there are listed.", ("endpoint", "gpu"), listed=False),
+    Command("later", ("right",), "→", "Later", "Move it forward. Home and End go to the ends of the window, Esc takes it away.", ("endpoint", "gpu"), listed=False),
     Command("window", ("w",), "w", "Chart window", "Charts of 1 min, 5 min, 15 min or 1 h, in turn.", ("endpoint", "gpu")),
     Command("previous_gpu", ("left", "h"), "← h", "Previous GPU", "Select the GPU before.", ("gpus",), listed=False),
     Command("next_gpu", ("right", "l"), "→ l", "Next GPU", "Select the GPU after.", ("gpus",), listed=False),
@@ -49,14 +49,41 @@ COMMANDS = (
     Command("copy", ("y",), "y", "Copy raw values", "Copy the raw values and where they came from.", ("endpoint",)),
     Command("time_request", ("t",), "t", "Time a request", "Send one small request (16 tokens) to a model in memory, and time it. Asks first where it is external, a gateway or protected.", ("endpoint",)),
     Command("toggle", ("x",), "x", "Unfold or fold", "Show or hide the models and replicas of the endpoint.", ("fleet",)),
-    Command("filter", ("slash",), "/", "Filter", "Keep what contains a word (name, engine, model, host, state, process); !word drops it.", ("fleet", "gpus", "log")),
+    Command("filter", ("slash",), "/", "Filter", "Keep what contains a word (name, engine, model, host, state, process); !word drops it.", ("fleet", "gpus", "alerts", "log")),
     Command("follow", ("f",), "f", "Follow", "Keep the newest line in view, or stand still.", ("log",)),
     Command("next_hit", ("n",), "n", "Next", "Go to the next line that has what is searched for.", ("log",), listed=False),
     Command("earlier_hit", ("N", "upper_n"), "N", "Previous", "Go to the line before that has it.", ("log",), listed=False),
     Command("sort", ("s",), "s", "Sort", "Sort by severity, name, tok/s or queue, in turn; GPUs by machine, trouble, load, memory or heat.", ("fleet", "gpus")),
     Command("view_fleet", ("1",), "1", "Fleet", "Show the endpoints.", EVERYWHERE),
     Command("view_gpus", ("2",), "2", "GPUs", "Show every GPU, how it is, and who holds its memory.", EVERYWHERE),
+    Command("view_chat", ("4",), "4", "Chat", "Ask one to four models the same, side by side; what is on its way goes on while you look elsewhere.", EVERYWHERE),
+    Command("view_alerts", ("5",), "5", "Alerts and events", "Show what is wrong, since when, why and what to try; and what happened in the fleet.", EVERYWHERE),
     Command("view_jobs", ("6",), "6", "Jobs", "Show the jobs: downloads, loads, starts, and how far they are.", EVERYWHERE),
+    Command("chat", ("c",), "c", "Chat with it", "Ask the selected model in the chat, as one more column of it.", ROWS),
+    Command("submit", ("enter",), "Enter", "Send", "Send the prompt to all columns; from the columns: write one. Ctrl+J is a new line.", ("chat",), listed=False),
+    Command("write", ("i", "tab", "shift+tab"), "Tab i", "Write", "Give the keys to the prompt; Tab gives them back to the columns.", ("chat",), listed=False),
+    Command("previous_column", ("left", "h"), "← h", "Previous column", "Select the column at the left.", ("chat",), listed=False),
+    Command("next_column", ("right", "l"), "→ l", "Next column", "Select the column at the right.", ("chat",), listed=False),
+    Command("cancel_column", ("x",), "x", "Cancel this column", "Stop the answer of the selected column; what came stays. Esc stops all.", ("chat",)),
+    Command("retry_column", ("R", "upper_r"), "R", "Retry this column", "Ask the selected column the last prompt again.", ("chat",)),
+    Command("add_column", ("a",), "a", "Add a model …", "One more column: any model of any endpoint.", ("chat",)),
+    Command("change_column", ("m",), "m", "Change the model …", "Another model in the selected column; what was said in it goes.", ("chat",)),
+    Command("remove_column", ("d", "delete"), "d", "Remove this column", "Take the selected column away.", ("chat",)),
+    Command("chat_settings", ("s",), "s", "Settings …", "System prompt, sampling, JSON schema, repeats, warm-up: for all columns.", ("chat",)),
+    Command("column_settings", ("S", "upper_s"), "S", "Settings of this column …", "What the selected column has otherwise.", ("chat",)),
+    Command("formatted", ("f",), "f", "Formatted or raw", "Show answers that are done as rendered Markdown, or as they came.", ("chat",)),
+    Command("thoughts", ("z",), "z", "Thoughts", "Unfold what the models thought, or fold it.", ("chat",)),
+    Command("serial", ("p",), "p", "One after another", "Ask the columns one after another, or all at once. On one machine they slow each other down.", ("chat",)),
+    Command("blind", ("b",), "b", "Blind", "Shuffle the columns and hide their names until you vote.", ("chat",)),
+    Command("vote", ("v",), "v", "Vote …", "Say which answer is better, or that none is.", ("chat",)),
+    Command("standings", (), "", "Votes", "All votes of this session, by pair of models.", ("chat",)),
+    Command("word_diff", ("D", "upper_d"), "D", "Difference …", "The words in which two answers differ.", ("chat",)),
+    Command("copy_answer", ("y",), "y", "Copy the answer", "Copy the newest answer of the selected column.", ("chat",)),
+    Command("annotate", ("n",), "n", "Note …", "Write a note to the newest answer of the selected column.", ("chat",)),
+    Command("about_answer", ("o",), "o", "All numbers", "Everything known of the newest answer: settings, circumstances, notes.", ("chat",)),
+    Command("editor", ("ctrl+e",), "^E", "Editor", "Write the prompt in $VISUAL or $EDITOR.", ("chat",)),
+    Command("save_case", ("ctrl+s",), "^S", "Save as a case …", "Append the last prompt to a file of cases (JSONL).", ("chat",)),
+    Command("new_chat", ("C", "upper_c", "ctrl+n"), "C ^N", "New conversation", "Forget what was said; the columns stay.", ("chat",)),
     Command("act", ("a",), "a", "Act …", "What can be done to the selected endpoint or model, or to all that are marked; what can't is greyed, with the reason.", ROWS),
     Command("mark", ("space",), "Space", "Mark", "Mark the row, or take the mark away; a and the keys of actions then mean all that is marked. Esc takes all marks away.", ("fleet",), listed=False),
     Command("launch", ("n",), "n", "Launch a vLLM …", "Start a new vLLM on this machine: a form that shows the exact command and what it would take, and can save it as a [[deployment]].", ("fleet", "endpoint", "gpus", "jobs")),
@@ -66,6 +93,9 @@ COMMANDS = (
     Command("newer", ("u",), "u", "Newer upstream?", "Ask the model's registry whether it has a newer one under the same tag.", ("model",)),
     Command("cancel_job", ("x", "delete"), "x", "Cancel the job", "Stop the selected job; what it has done so far stays where the server keeps it.", ("jobs",)),
     Command("resume_job", ("R", "upper_r"), "R", "Resume the job", "Begin a job again that failed, was cancelled or whose worker is gone; a download goes on from where it was.", ("jobs",)),
+    Command("other_list", ("tab",), "Tab", "Alerts or events", "Switch between the alerts and what happened.", ("alerts",)),
+    Command("acknowledge", ("a",), "a", "Acknowledge …", "Say that the selected alert was seen, with a note; its mark goes, the alert stays until it clears.", ("alerts",)),
+    Command("silence", ("z",), "z", "Silence …", "Tell nobody of the selected alert, its rule or its place for a while; or tell again.", ("alerts",)),
     Command("refresh", ("r",), "r", "Refresh", "Ask everybody now (on an endpoint's screen: that one).", ("fleet", "endpoint", "gpus", "gpu", "model", "audit")),
     Command("pause", ("p",), "p", "Pause", "Stop polling, or go on. The last numbers stay and grow old.", ("fleet", "endpoint", "gpus", "gpu")),
     Command("slower", ("plus",), "+", "Longer interval", "Poll less often.", ("fleet", "endpoint", "gpus", "gpu")),

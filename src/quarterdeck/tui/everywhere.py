@@ -25,10 +25,10 @@ class Everywhere(TerminalApp):
     """Whether somebody has made this console read-only."""
 
     def redraw(self) -> None:
-        """Have the screen on top draw now."""
+        """Have the screen that is seen draw now."""
         raise NotImplementedError
 
-    def say(self, text: str, seconds: float = 5.0) -> None:
+    def say(self, text: str, seconds: float = 5.0, *, topic: str = "") -> None:
         """Put news into the status line for a few seconds."""
         raise NotImplementedError
 
@@ -146,6 +146,7 @@ class Everywhere(TerminalApp):
 
         screen = self.screen
         if isinstance(screen, ConsoleScreen):
+            screen.hold_selection()
             self.push_screen(PaletteScreen(palette_entries(screen)))
 
     def do_view_jobs(self) -> None:
@@ -155,6 +156,20 @@ class Everywhere(TerminalApp):
         if not isinstance(self.screen, JobsScreen):
             self.do_view_fleet()
             self.push_screen(JobsScreen())
+
+    def do_view_alerts(self) -> None:
+        """What is wrong, and what happened."""
+        from quarterdeck.tui.screens.alerts import AlertsScreen
+
+        if not isinstance(self.screen, AlertsScreen):
+            self.do_view_fleet()
+            self.push_screen(AlertsScreen())
+
+    def do_view_chat(self) -> None:
+        """Ask models, side by side."""
+        from quarterdeck.tui.screens.chat import open_chat
+
+        open_chat(cast("ConsoleApp", self))
 
     def do_launch(self) -> None:
         """A form for a new vLLM."""

@@ -15,9 +15,12 @@ _SCREENS = {
     "gpus": "among the GPUs",
     "gpu": "on a GPU's page",
     "model": "on a model's page",
+    "chat": "in the chat",
     "jobs": "among the jobs",
+    "alerts": "among the alerts",
     "log": "in a log",
     "audit": "in the audit log",
+    "reading": "on a page to read",
 }
 
 
@@ -28,6 +31,10 @@ def help_lines(width: int, where: str = "fleet") -> list[Line]:
         lines += _titled(title)
         for command in commands:
             lines += _entry((Run(fit(command.shown, _LABEL), STRONG),), command.help, width)
+        if place == 0 and where in ("fleet", "gpus", "jobs"):
+            mouse = "A click selects, two open, the wheel scrolls."
+            right = " The right button asks what can be done." if where == "fleet" else ""
+            lines += _entry((Run(fit("mouse", _LABEL), STRONG),), mouse + right, width)
         if place == 0 and where in ROWS:
             lines += _actions(width)
         if place == 0 and where in ("gpus", "gpu"):
@@ -41,6 +48,11 @@ def help_lines(width: int, where: str = "fleet") -> list[Line]:
     for column in COLUMNS:
         lines += _entry((Run(fit(column.title, _LABEL), STRONG),), column.meaning, width)
     lines += _entry((Run(fit("–", _LABEL), STRONG),), "Not known. It never means zero.", width)
+    lines += _entry(
+        (Run(fit("!", _LABEL), BAD),),
+        "Left of a name: it has an alert that nobody has acknowledged; 5 shows it.",
+        width,
+    )
     lines += [EMPTY_LINE, Line((Run("  All commands: ", FAINT), Run(": or ctrl+p", MUTED)))]
     return [Line(cut(line.runs, width), line.ground) for line in lines]
 

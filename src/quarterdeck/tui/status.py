@@ -8,12 +8,27 @@ from typing import NamedTuple
 
 from quarterdeck.format import printable
 from quarterdeck.model.fleet import FleetSnapshot, State
-from quarterdeck.tui.lines import ACCENT, FAINT, MUTED, PLAIN, STRONG, TITLE, WARN, Line, Run, cut, spread, width_of
+from quarterdeck.tui.lines import (
+    ACCENT,
+    FAINT,
+    MUTED,
+    PLAIN,
+    STRONG,
+    TITLE,
+    WARN,
+    Line,
+    Run,
+    cell_width,
+    cut,
+    spread,
+    width_of,
+)
 from quarterdeck.tui.states import LOOKS
 
 BRAND_FROM_WIDTH = 100
 SMALL_WIDTH = 60
 """Narrower than this, what is wrong with the selected endpoint takes the place of counts and hints."""
+_TAIL = 16
 _CALM = (State.OK, State.SLEEPING)
 
 
@@ -40,19 +55,43 @@ class Status(NamedTuple):
 
 def status_line(status: Status, width: int) -> Line:
     """One line of ``width`` cells; what matters least is dropped first."""
-    brand = [Run("Quarterdeck", TITLE), Run("  ")] if width >= BRAND_FROM_WIDTH else []
-    runs: list[Run] = [Run(" "), *brand, *_wellness(status, width // 2)]
     about = _about(status)
+    runs, crowded = _first(status, width, width_of(about) if status.notice else 0)
     room = width - (0 if status.notice or width < SMALL_WIDTH else _first_hint(status))
     pace = [] if status.notice and not status.paused else _pace(status)
     if about and not status.paused and width_of([*runs, *pace, *about]) + 4 > room:
         pace = []
-    for part in (_working(status), _held(status), pace, [] if status.notice else _filter(status)):
-        if part and width_of(runs) + width_of(part) + 2 <= width:
+    parts = (_alerting(status), _working(status), _held(status), pace, [] if status.notice else _filter(status))
+    for part in () if crowded else parts:
+        kept = _first_hint(status) if part is pace and width < SMALL_WIDTH and not status.paused else 0
+        kept = width_of(about) + 2 if status.notice else kept
+        if part and width_of(runs) + width_of(part) + 2 + kept <= width:
             runs += [Run("  "), *part]
-    if about and room - width_of(runs) > 20:
-        runs += [Run("  "), *cut(about, room - width_of(runs) - 2)]
+    if about and (status.notice or room - width_of(runs) > 20):
+        left = room - width_of(runs) - 2
+        runs += [Run("  " if runs else " "), *(_told(about, left) if status.notice else cut(about, left))]
     return Line(spread(cut(runs, width), _hints(status, width - width_of(runs) - 3), width), "head")
+
+
+def _first(status: Status, width: int, news: int) -> tuple[list[Run], bool]:
+    """What stands at the left, and whether news of so many cells leave room for nothing else."""
+    brand = [Run("Quarterdeck", TITLE), Run("  ")] if width >= BRAND_FROM_WIDTH else []
+    wellness = _wellness(status, width // 2)
+    runs = [Run(" "), *brand, *wellness]
+    if not news or width_of(runs) + news + 3 <= width:
+        return runs, False
+    shorter = [Run(" "), *wellness]
+    return (shorter if width_of(shorter) + news + 3 <= width else []), True
+
+
+def _told(news: Sequence[Run], room: int) -> Sequence[Run]:
+    """News in ``room`` cells; where they are cut, a short last part ("; 6 shows it") stays: it tells what to do."""
+    text = "".join(run.text for run in news)
+    before, _, last = text.rpartition("; ")
+    tail = f"; {last}"
+    if width_of(news) <= room or not before or cell_width(tail) > min(_TAIL, room // 2):
+        return cut(news, room)
+    return [*cut([Run(before, news[0].tone)], room - cell_width(tail)), Run(tail, news[0].tone)]
 
 
 def seconds(interval: float) -> str:
@@ -89,6 +128,16 @@ def _pace(status: Status) -> list[Run]:
     if not status.started:
         return [Run("starting …", MUTED)]
     return [Run(f"every {seconds(status.interval)}", MUTED)]
+
+
+def _alerting(status: Status) -> list[Run]:
+    """How many alerts are open that nobody has acknowledged, in the tone of the worst."""
+    unseen = [alert for alert in status.fleet.alerts if alert.open and alert.acknowledged is None]
+    if not unseen:
+        return []
+    critical = any(alert.severity == "critical" for alert in unseen)
+    text = f"{'▲' if critical else '△'} {len(unseen)} alert{'s' if len(unseen) > 1 else ''}"
+    return [Run(text, "state-down-word" if critical else "state-busy-word")]
 
 
 def _working(status: Status) -> list[Run]:

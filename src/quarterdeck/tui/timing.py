@@ -25,6 +25,9 @@ def ask(app: ConsoleApp, view: EndpointView) -> None:
     if app.config.console.read_only:
         app.say("no request is sent: the fleet file says read_only")
         return
+    if app.locked:
+        app.say("no request is sent: this console is read-only")
+        return
     if view.name in app.timing:
         app.say(f"a request to {name} is being timed; wait for it")
         return

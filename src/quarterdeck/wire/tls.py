@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Mapping
 from functools import cache
 
 from quarterdeck.config.fleet import Tls
@@ -67,12 +68,7 @@ async def expiry_of(host: str, port: int, tls: Tls, timeout: float) -> str | Non
     try:
         context = _trusting(str(tls.ca) if tls.ca else None)
         context.verify_flags |= _NO_CHECK_TIME
-        async with asyncio.timeout(timeout):
-            _, writer = await asyncio.open_connection(host, port, ssl=context)
-        try:
-            certificate = writer.get_extra_info("peercert") or {}
-        finally:
-            writer.close()
+        certificate = await certificate_of(host, port, context, timeout)
     except (OSError, ssl.SSLError, ValueError):
         return None
     ended = certificate.get("notAfter")
@@ -80,3 +76,26 @@ async def expiry_of(host: str, port: int, tls: Tls, timeout: float) -> str | Non
         return None
     fields = ended.split()  # "Oct  3 12:00:00 2026 GMT"
     return f"{fields[0]} {fields[1]} {fields[3]}" if len(fields) >= 4 else None
+
+
+async def certificate_of(
+    host: str,
+    port: int,
+    context: ssl.SSLContext,
+    timeout: float,  # noqa: ASYNC109  (a deadline to keep)
+) -> Mapping[str, object]:
+    """A server's certificate as `ssl.SSLSocket.getpeercert` tells it; empty where it isn't verified. Raises OSError, ValueError."""
+    async with asyncio.timeout(timeout):
+        _, writer = await asyncio.open_connection(host, port, ssl=context)
+    try:
+        return writer.get_extra_info("peercert") or {}
+    finally:
+        writer.close()
+
+
+def seconds_of(ended: object) -> float | None:
+    """Unix seconds of a certificate's "Oct  3 12:00:00 2026 GMT"; ``None`` for anything else."""
+    try:
+        return float(ssl.cert_time_to_seconds(ended)) if isinstance(ended, str) else None
+    except ValueError:
+        return None

@@ -153,7 +153,7 @@ class JobFolder:
     def read_one(self, identity: str) -> Job:
         """The job whose folder is called ``identity``; DEAD where nobody is at it though it has not ended. Never raises."""
         job = from_json(identity, self._record(identity))
-        if not job.state.ended and not self._is_held(identity):
+        if not job.state.ended and not self.is_held(identity):
             job = from_json(identity, self._record(identity))  # it may have ended between the two looks
             if not job.state.ended:
                 return replace(job, state=JobState.DEAD, words="its worker is gone and left no result")
@@ -188,8 +188,8 @@ class JobFolder:
         except OSError:
             return []
 
-    def _is_held(self, identity: str) -> bool:
-        """Whether a worker holds the lock."""
+    def is_held(self, identity: str) -> bool:
+        """Whether its worker lives: it holds the lock."""
         try:
             descriptor = os.open(self._folder(identity) / LOCK, os.O_RDONLY)
         except FileNotFoundError:
@@ -231,7 +231,7 @@ class JobFolder:
         oldest = self._wall() - settings.keep
         for job in self.read_all():
             ended = job.ended or job.created or self._touched(job.id)
-            if job.state.ended and ended < oldest and not self._is_held(job.id):
+            if job.state.ended and ended < oldest and not self.is_held(job.id):
                 shutil.rmtree(self._folder(job.id), ignore_errors=True)
 
     def _touched(self, identity: str) -> float:

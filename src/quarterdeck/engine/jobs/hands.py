@@ -30,9 +30,16 @@ class Hands:
         self.job = job
         self.stopping = asyncio.Event()
         """Set when somebody asked for it to stop."""
+        self.parting = "cancelled"
+        """What is said of it where it is cancelled: what was left behind."""
         self._folder = folder
         self._wall = wall
         self._written: Job | None = None
+
+    @property
+    def folder(self) -> JobFolder:
+        """Where the others are."""
+        return self._folder
 
     def report(self, progress: Progress) -> None:
         """How far it is. The share never goes back, whatever is told."""

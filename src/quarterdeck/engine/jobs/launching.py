@@ -8,10 +8,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from quarterdeck.config.fleet import DeploymentSpec, EndpointSpec, FleetConfig
-from quarterdeck.engine.clock import SYSTEM_CLOCK
+from quarterdeck.config.fleet import DeploymentSpec, EndpointSpec, FleetConfig, HostSpec
+from quarterdeck.engine.clock import SYSTEM_CLOCK, Clock
 from quarterdeck.engine.jobs.carrying import state_path
 from quarterdeck.engine.jobs.hands import Failed, Hands
+from quarterdeck.engine.jobs.releasing import Releasing, machine_of
+from quarterdeck.engine.jobs.stopping import ENDS_IT, Stopping
 from quarterdeck.engine.logs import Follower, LogSource
 from quarterdeck.engine.opening import Opening
 from quarterdeck.engine.preflight.machine import is_loopback
@@ -47,8 +49,9 @@ async def launch(hands: Hands, fleet: FleetConfig) -> str:
         raise Failed(f"the fleet file has no endpoint {spec.endpoint!r} any more, which {spec.name} becomes")
     work: Launching | None = None
     try:
-        work = Launching(hands, spec, endpoint, driver_for(spec, state=state_path()))
         action = hands.job.order.action
+        machine = machine_of(spec, fleet) if action in ENDS_IT else None
+        work = Launching(hands, spec, endpoint, driver_for(spec, state=state_path()), machine=machine)
         if action == "start":
             return await work.start()
         if action == "stop":
@@ -72,9 +75,10 @@ class Launching:
         endpoint: EndpointSpec,
         driver: Driver,
         *,
+        machine: HostSpec | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Does nothing yet."""
+        """Does nothing yet. ``machine``: where its GPUs are; ``None`` = nobody can be asked about them."""
         self._hands, self._spec, self._endpoint, self._driver = hands, spec, endpoint, driver
         self._monotonic = monotonic
         self._startup = begin(self._engine())
@@ -83,9 +87,12 @@ class Launching:
         self._opening = Opening()
         self._tunnel = self._opening.tunnel(endpoint, SYSTEM_CLOCK)
         """Kept while it is watched: to open one takes longer than a look may."""
+        host = self._opening.host(machine, Clock(monotonic)) if machine is not None else None
+        self._releasing = Releasing(driver, host, monotonic)
 
     async def close(self) -> None:
-        """Let go of the way to its endpoint."""
+        """Let go of the way to its endpoint, and to the GPUs."""
+        await self._releasing.close()
         if self._tunnel is not None:
             await self._tunnel.close()
 
@@ -157,6 +164,7 @@ class Launching:
         await asyncio.wait({starting})
         if starting.exception() is None:  # else nothing was begun: what runs there is not ours to end
             await asyncio.shield(self._thread(lambda: self._driver.stop(CANCELLED_GRACE_S, self._hands.log)))
+            self._hands.parting = "cancelled; what was begun is ended"
 
     async def _until_ready(self, began: float) -> None:
         command = self._driver.log_command(10_000, follow=True, since=self._begun)
@@ -246,31 +254,13 @@ class Launching:
 
     async def stop(self) -> str:
         """Ask it to end, say meanwhile what it still does, end what is left."""
-        status = await self._thread(self._driver.status)
-        self._report("stopping")
-        stopping = asyncio.ensure_future(
-            self._thread(lambda: self._driver.stop(self._spec.stop_within, self._hands.log))
+        stopping = Stopping(
+            self._hands, self._spec, self._driver, self._releasing, poll=self._poll, look_every_s=LOOK_EVERY_S
         )
-        while not stopping.done():
-            await asyncio.wait({stopping}, timeout=LOOK_EVERY_S)
-            if not stopping.done():
-                self._report(await self._drain())
-        words = await stopping
+        words = await stopping.stop()
         if await self._serves():
             raise Failed(f"{words}, but {self._endpoint.url} still answers: something else serves there")
-        if status.running is Running.FAILED and status.words:
-            self._hands.log(f"before: {status.words}")
         return words
-
-    async def _drain(self) -> str:
-        """What is left to do, in words."""
-        reading = await self._poll()
-        engines = reading.facts.engines if reading.facts is not None else ()
-        running = [engine.running for engine in engines if engine.running is not None]
-        if not running:
-            return "stopping: it no longer answers" if reading.facts is None else "stopping"
-        left = sum(running)
-        return f"stopping: {left} request{'s' if left != 1 else ''} left"
 
     # ---- both
 

@@ -134,7 +134,7 @@ async def _ended(hands: Hands, deed: Callable[[], Awaitable[str]]) -> tuple[JobS
     try:
         words = await doing
     except asyncio.CancelledError:
-        return JobState.CANCELLED, "cancelled"
+        return JobState.CANCELLED, hands.parting
     except (Failed, QuarterdeckError) as error:
         return JobState.FAILED, _in_words(error)
     except Exception as error:  # noqa: BLE001  (so that its end is written down)
@@ -186,7 +186,9 @@ async def turn(hands: Hands, folder: object) -> None:
             return
         from quarterdeck.model.job import Progress
 
-        hands.report(Progress(f"waits for {ahead} job{'s' if ahead > 1 else ''} on {hands.job.place or 'that host'}"))
+        hands.report(
+            Progress(f"waits for {ahead} job{'s' if ahead > 1 else ''} on {hands.job.place or 'that machine'}")
+        )
         await asyncio.sleep(TURN_EVERY_S)
 
 

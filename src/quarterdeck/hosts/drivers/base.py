@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 Say = Callable[[str], None]
 """Told, in words, what a driver is doing ("waiting for 3 processes to end")."""
@@ -30,6 +30,14 @@ class Status(NamedTuple):
     """Its first process, where that is known here."""
     since: float | None = None
     """Unix seconds when it began."""
+
+
+class Kin(NamedTuple):
+    """A process of a server that was started from here."""
+
+    pid: int
+    title: str
+    """ "VLLM::EngineCore"; its command line without secrets, cut."""
 
 
 class DriverError(Exception):
@@ -58,5 +66,22 @@ class Driver(Protocol):
         """The argument list of a program that prints the log's last lines (and goes on where ``follow``); () = there is no log.
 
         ``since``: nothing older than that (Unix seconds), where a log has what came before a start and its tool can tell.
+        """
+        ...
+
+
+@runtime_checkable
+class Kept(Protocol):
+    """A driver that knows the processes of what it started. Both methods block for seconds at most, and raise DriverError."""
+
+    def family(self) -> tuple[Kin, ...]:
+        """Every process of it that runs; () where none does."""
+        ...
+
+    def gone(self, pids: Collection[int], own: Collection[int]) -> frozenset[int]:
+        """Those of ``pids`` that surely belong to no living process of its machine (a zombie is none).
+
+        ``own`` were processes of what it started. Of others that can only be told where the whole machine is seen: in a
+        container the driver of a GPU may speak of processes that have other numbers here.
         """
         ...

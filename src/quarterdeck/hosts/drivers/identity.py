@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +24,27 @@ def identity(pid: int) -> str | None:
     if len(fields) <= _AFTER_NAME_START or fields[_AFTER_NAME_STATE] in "ZX":
         return None
     return f"{_boot()}:{fields[_AFTER_NAME_START]}"
+
+
+def is_gone(pid: int) -> bool:
+    """Whether ``pid`` surely belongs to no living process; also right where /proc shows one's own processes alone (hidepid)."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):  # another user's
+        return False
+    return identity(pid) is None
+
+
+def sees_all() -> bool:
+    """Whether the whole machine is seen from here, and not a container: only then the kernel's threads are there."""
+    if not Path("/proc/self/stat").exists():
+        return True
+    try:
+        return Path("/proc/2/comm").read_text(encoding="ascii", errors="replace").strip() == "kthreadd"
+    except OSError:
+        return False
 
 
 @cache

@@ -10,19 +10,21 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from quarterdeck.config.fleet import DeploymentSpec
 from quarterdeck.format import age, printable
-from quarterdeck.hosts.drivers.base import DriverError, Running, Say, Status
+from quarterdeck.hosts.drivers.base import DriverError, Kin, Running, Say, Status
 from quarterdeck.hosts.drivers.ending import end_all
 from quarterdeck.hosts.drivers.family import MARK, keeper_lives, leader_lives, members, wait_until
+from quarterdeck.hosts.drivers.identity import is_gone, sees_all
 from quarterdeck.hosts.drivers.locks import only_one
 from quarterdeck.hosts.drivers.logfile import fresh_log, last_line, log_in, tail
 from quarterdeck.hosts.drivers.record import FOLDER, Record, file_stem, folder_in, read_record
 from quarterdeck.hosts.drivers.words import ended_well, exit_words, named
+from quarterdeck.model.commandlines import shown
 
 _NAME = "QUARTERDECK_DEPLOYMENT"
 _START_WITHIN_S = 30.0
@@ -93,6 +95,16 @@ class ProcessDriver:
             return Status(Running.FAILED, words + ("it" if len(left) == 1 else "them"), left[0].pid, record.create_time)
         failed = record.status is not None and not ended_well(record.status)
         return Status(Running.FAILED if failed else Running.STOPPED, how)
+
+    def family(self) -> tuple[Kin, ...]:
+        """Every process of it that runs."""
+        record = read_record(self.record_path)
+        return () if record is None else tuple(Kin(each.pid, shown(each.title.split())) for each in members(record))
+
+    def gone(self, pids: Collection[int], own: Collection[int]) -> frozenset[int]:
+        """Those that surely belong to no living process."""
+        every = sees_all()
+        return frozenset(pid for pid in pids if pid > 0 and (every or pid in own) and is_gone(pid))
 
     def log_command(self, lines: int, *, follow: bool, since: float | None = None) -> tuple[str, ...]:
         """``tail`` of its log; () where there is none yet."""

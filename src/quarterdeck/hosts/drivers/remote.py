@@ -7,7 +7,7 @@ answers lines "qd KEY VALUE", and "qd end" last.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from shlex import quote
 from typing import NamedTuple
 
@@ -159,6 +159,23 @@ def start_script(launch: Launch) -> str:
 def ask_script(stem: str) -> str:
     """Says how it is: "none", or "pid", "started", "status", "alive", and what is "left"."""
     return _common(stem) + 'if load; then tell; else echo "qd none"; echo "qd end"; fi\n'
+
+
+def gone_script(stem: str, pids: Sequence[int]) -> str:
+    """Says which pids surely belong to no living process ("gone.PID"), and whether the whole "machine" is seen from there.
+
+    Of another user's process the kernel says so; /proc may hide it. A zombie has no "born".
+    """
+    numbers = " ".join(map(str, pids)) or "''"
+    return _common(stem) + (
+        'LC_ALL=C; export LC_ALL; gone() { echo "qd gone.$1"; }\n'
+        f"for p in {numbers}; do\n"
+        '  if W=$(kill -0 "$p" 2>&1); then [ -n "$(born "$p")" ] || gone "$p"\n'
+        '  else case "$W" in *"o such process"*) gone "$p";; esac; fi\n'
+        "done\n"
+        'if [ ! -r /proc/self/stat ] || [ "$(cat /proc/2/comm 2>/dev/null)" = kthreadd ]; then echo "qd machine"; fi\n'
+        'echo "qd end"\n'
+    )
 
 
 def end_script(stem: str, what: str, within: float) -> str:

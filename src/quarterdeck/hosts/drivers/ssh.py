@@ -5,18 +5,27 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from quarterdeck.config.fleet import DeploymentSpec
 from quarterdeck.config.reach import is_ssh_destination
 from quarterdeck.format import duration, printable, size
-from quarterdeck.hosts.drivers.base import DriverError, Running, Say, Status
+from quarterdeck.hosts.drivers.base import DriverError, Kin, Running, Say, Status
 from quarterdeck.hosts.drivers.record import file_stem
-from quarterdeck.hosts.drivers.remote import Launch, ask_script, end_script, home_path, start_script, tail_command
+from quarterdeck.hosts.drivers.remote import (
+    Launch,
+    ask_script,
+    end_script,
+    gone_script,
+    home_path,
+    start_script,
+    tail_command,
+)
 from quarterdeck.hosts.drivers.tool import Ran, run
 from quarterdeck.hosts.drivers.words import ended_well, exit_words, named
 from quarterdeck.hosts.ssh.words import hint, ssh_words
+from quarterdeck.model.commandlines import shown
 
 _CONNECT_S = 10
 _ASK_S = 40.0
@@ -126,6 +135,18 @@ class SshDriver:
             return Status(Running.FAILED, words + ("them" if many else "it"), seen.left[0].pid, since)
         failed = code is not None and not ended_well(_signal_of(code))
         return Status(Running.FAILED if failed else Running.STOPPED, how)
+
+    def family(self) -> tuple[Kin, ...]:
+        """Every process of it that runs there."""
+        return tuple(Kin(each.pid, shown(each.title.split())) for each in self._asked(ask_script(self._stem)).left)
+
+    def gone(self, pids: Collection[int], own: Collection[int]) -> frozenset[int]:
+        """Those that surely belong to no living process there."""
+        asked = sorted(pid for pid in pids if pid > 0)
+        if not asked:
+            return frozenset()
+        words = self._asked(gone_script(self._stem, asked)).words
+        return frozenset(pid for pid in asked if f"gone.{pid}" in words and ("machine" in words or pid in own))
 
     def log_command(self, lines: int, *, follow: bool, since: float | None = None) -> tuple[str, ...]:
         """``tail`` over there."""

@@ -48,6 +48,8 @@ class Alert:
     """Row of the fleet it marks, if any."""
     host: str | None = None
     cleared_at: float | None = None
+    ending: str = ""
+    """Why it was cleared, in words ("8 requests wait", "superseded: vllm-a is DOWN"); "" while it is open."""
     acknowledged: Acknowledged | None = None
     silenced_until: float | None = None
     """Nobody is told of it before; it is shown all the same."""

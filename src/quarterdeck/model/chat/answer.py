@@ -116,6 +116,8 @@ class Answer:
     tools: dict[int, ToolCall] = field(default_factory=dict)
     first_at: float | None = None
     """The first token of any kind."""
+    text_at: float | None = None
+    """The first text: what came before it was reasoning."""
     last_at: float | None = None
     pieces: int = 0
     """Pieces that brought a token."""
@@ -142,6 +144,7 @@ class Answer:
             self.last_at = now
             self.pieces += 1
             if piece.text:
+                self.text_at = now if self.text_at is None else self.text_at
                 self.parts.append(piece.text)
             if piece.reasoning:
                 self.thoughts.append(piece.reasoning)

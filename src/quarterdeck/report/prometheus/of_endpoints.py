@@ -217,6 +217,13 @@ _SERVED = (
         "seconds",
         get=moment,
     ),
+    _endpoint(
+        "certificate_expiry_timestamp_seconds",
+        "certificate_ends",
+        "When its TLS certificate expires, Unix time; looked at once an hour.",
+        "seconds",
+        get=moment,
+    ),
 )
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from quarterdeck.model.actions import ACTIONS, Action, On
 from quarterdeck.model.capability import why_not
 from quarterdeck.model.fleet import EndpointView
 from quarterdeck.model.job import Option, Order
 from quarterdeck.model.models import ModelReading
+
+if TYPE_CHECKING:
+    from quarterdeck.tui.rows import Row
 
 
 class Target(NamedTuple):
@@ -27,6 +30,11 @@ class Choice(NamedTuple):
     """Those that can; of an endpoint's row, and an action on models, each model that can."""
     reason: str = ""
     """Why it can't be done to any."""
+
+
+def targets_of(rows: Sequence[Row]) -> list[Target]:
+    """What rows of the fleet stand for: endpoints, or models of them."""
+    return [Target(row.view, row.part if isinstance(row.part, ModelReading) else None) for row in rows]
 
 
 def choices(selected: Sequence[Target], deployments: Mapping[str, str]) -> list[Choice]:

@@ -14,6 +14,7 @@ from quarterdeck.tui.acting.choices import Choice, Target, choice, choices, orde
 from quarterdeck.tui.screens.choose import ChooseScreen, Item
 from quarterdeck.tui.screens.confirm import ConfirmScreen
 from quarterdeck.tui.screens.form import Answers, FormScreen, Remark
+from quarterdeck.tui.states import model_look
 
 if TYPE_CHECKING:
     from quarterdeck.engine.safety import Asking
@@ -27,6 +28,22 @@ Orders = Sequence[tuple[Target, Order]]
 def begin(app: ConsoleApp, selected: Sequence[Target], action: Action | None = None) -> None:
     """Ask what is to be done to the selected rows, or do ``action``."""
     Flow(app, selected).begin(action)
+
+
+def refused(app: ConsoleApp, title: str) -> bool:
+    """Whether nothing may be changed from this console; then a notice says so, and takes what was typed ahead."""
+    if not (app.read_only or app.watched.console.read_only):
+        return False
+    from quarterdeck.tui.screens.notice import NoticeScreen
+
+    app.push_screen(NoticeScreen(title, _why_read_only(app)))
+    return True
+
+
+def _why_read_only(app: ConsoleApp) -> str:
+    if app.locked:
+        return "read-only: nothing may be changed from here until “Read-only” in the palette (:) switches that off."
+    return "read-only: nothing may be changed from here. The fleet file says so (read_only), or --read-only did."
 
 
 def deployments_of(app: ConsoleApp) -> dict[str, str]:
@@ -44,12 +61,17 @@ class Flow:
         self._known = deployments_of(app)
 
     def begin(self, action: Action | None) -> None:
-        """What?"""
+        """What? Where nothing may be changed, that is said before anybody fills in anything."""
+        if refused(self._app, action.label if action is not None else "Act"):
+            return
         if action is not None:
             self._chosen(choice(action, self._selected, self._known))
             return
         offered = choices(self._selected, self._known)
-        items = [Item(each.action.label, _aside(each.action), each.action.shown, each.reason) for each in offered]
+        items = [
+            Item(each.action.label, _aside(each.action), each.action.shown, each.reason, each.action.help)
+            for each in offered
+        ]
         self._app.push_screen(ChooseScreen(_called(self._selected), items, lambda place: self._chosen(offered[place])))
 
     def _chosen(self, chosen: Choice) -> None:
@@ -64,7 +86,7 @@ class Flow:
         if not several or len({id(each.view) for each in targets}) > 1:
             self._with_what(chosen.action, targets)
             return
-        items = [Item(each.model.label, each.model.state.value) for each in targets if each.model]
+        items = [Item(each.model.label, model_look(each.model.state).word) for each in targets if each.model]
         title = f"{chosen.action.label}: which model?"
         self._app.push_screen(
             ChooseScreen(title, items, lambda place: self._with_what(chosen.action, (targets[place],)))
@@ -98,9 +120,9 @@ class Flow:
 
         app = self._app
         asked = [asks(app.watched, order, view=target.view, read_only=app.read_only) for target, order in orders]
-        refused = next((asking.refused for asking in asked if asking.refused), "")
-        if refused:
-            app.say(f"{action.label}: {refused}", _READ_S)
+        why = next((asking.refused for asking in asked if asking.refused), "")
+        if why:
+            app.say(f"{action.label}: {why}", _READ_S)
         elif names := [asking.name for asking in asked if asking.needs == "name"]:
             self._by_name(action, orders, names, _impact(orders, asked))
         elif any(asking.needs == "yes" for asking in asked):
@@ -162,6 +184,8 @@ async def _submit(app: ConsoleApp, action: Action, orders: Orders, confirmed: st
             jobs.append(await submit(app.watched, order, confirmed=name, read_only=app.read_only, view=target.view))
         except QuarterdeckError as error:
             refused.append(". ".join(part for part in (error.message, error.hint) if part))
+    for job in jobs:
+        app.follow_job(job)
     app.say(printable(_said(action, orders, jobs, refused), 300), _READ_S)
 
 

@@ -13,6 +13,7 @@ from quarterdeck.errors import QuarterdeckError, UsageError
 from quarterdeck.format import printable
 from quarterdeck.model.launch import DEFAULT_PORT, FIELDS, QUANTIZATIONS, Launch, broken, read
 from quarterdeck.tui.acting.asking import typed_name
+from quarterdeck.tui.acting.flow import refused
 from quarterdeck.tui.lines import BAD, MUTED, STRONG, WARN
 from quarterdeck.tui.screens.confirm import ConfirmScreen
 from quarterdeck.tui.screens.form import Answers, Field, FormScreen, Remark
@@ -62,10 +63,8 @@ _HELP = {
 
 def open_form(app: ConsoleApp, answers: Answers | None = None, problem: str = "") -> None:
     """Ask what is to be launched; ``answers`` and ``problem``: of the try before. Refused at once where nothing may be changed."""
-    if app.read_only or app.watched.console.read_only:
-        app.say("Launch: read-only: nothing may be changed from here", _READ_S)
-        return
-    Form(app, answers or {}, problem).open()
+    if not refused(app, "Launch"):
+        Form(app, answers or {}, problem).open()
 
 
 class Form:
@@ -199,6 +198,7 @@ class Form:
         if app.engine is not None:
             app.engine.add((done.endpoint,), (), (done.deployment,))
             app.fleet = app.engine.snapshot()
+        app.follow_job(done.job)
         app.say(printable(_said(done, saved=bool(answers["save"])), 300), _READ_S)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from quarterdeck.format import DASH, age, duration, printable
 from quarterdeck.model.advice import ADVICE
 from quarterdeck.model.fleet import EndpointView, State
-from quarterdeck.tui.cells import Moment, age_text, reason_text
+from quarterdeck.tui.cells import Moment, age_text, reason_text, start_failed
 from quarterdeck.tui.detail.parts import INDENT, LABEL, Section, bulleted, worded
 from quarterdeck.tui.lines import ACCENT, FAINT, MUTED, PLAIN, STRONG, WARN, Line, Run, cell_width, cut
 from quarterdeck.tui.rows import engine_text, models_text
@@ -43,7 +43,7 @@ def why_lines(view: EndpointView, width: int) -> list[Line]:
     lines += _listed("! ails", _ailing(view), width, WARN)
     if view.state not in (None, State.OK):
         lines += worded("means", seen.meaning, width, MUTED)
-    advice = ADVICE.get(view.state) if view.state is not None else None
+    advice = ADVICE.get(view.state) if view.state is not None and not start_failed(view) else None
     if advice:
         lines += worded("try", advice, width, MUTED)
     return lines

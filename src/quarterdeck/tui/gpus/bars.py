@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from quarterdeck.format import age, percent, printable, size
+from quarterdeck.format import age, percent, printable, rate, size
 from quarterdeck.model.fleet import EndpointView
 from quarterdeck.model.gpu import GpuView
 from quarterdeck.model.holdings import Part, PartKind, parts, spilled
@@ -80,14 +80,27 @@ def aside(part: Part, views: Sequence[EndpointView]) -> list[Run]:
     if part.kind is not PartKind.MODEL or view is None:
         return []
     runs: list[Run] = []
-    if view.kv_used is not None:
-        runs.append(Run(f"KV cache {percent(view.kv_used)} of its pool in use", PLAIN))
+    if pool := _pool(view):
+        runs.append(Run(pool, PLAIN))
     model = next((model for model in view.models if model.id == part.model), None)
     below = spilled(model) if model is not None else None
     if below is not None:
         runs += [Run("  ")] if runs else []
         runs.append(Run(f"{size(below[0])} ({percent(below[1])}) spilled to the CPU's memory", BAD))
     return runs
+
+
+def _pool(view: EndpointView) -> str:
+    """How much of vLLM's pool is in use, and how many tokens it holds (of all its replicas together)."""
+    about = "~" if "kv_capacity_tokens" in view.estimates else ""
+    tokens = f"{about}{rate(view.kv_capacity_tokens)} tokens" if view.kv_capacity_tokens is not None else ""
+    if view.kv_used is None:
+        return f"KV cache of {tokens}" if tokens else ""
+    if not tokens:
+        return f"KV cache {percent(view.kv_used)} of its pool in use"
+    if len(view.replicas) > 1:  # the share is the fullest one's, the tokens are everybody's
+        return f"KV cache {percent(view.kv_used)}, {tokens} in all"
+    return f"KV cache {percent(view.kv_used)} of {tokens}"
 
 
 def legend_runs(part: Part, gpu: GpuView, scene: Scene) -> list[Run]:

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 from quarterdeck.engine.audit import audit_path
 from quarterdeck.engine.orphans import end_orphan, refusal
 from quarterdeck.format import age, printable, size
+from quarterdeck.tui.acting.flow import refused as nothing_may_be
 from quarterdeck.tui.gpus.scene import Entry, orphans
 
 if TYPE_CHECKING:
     from quarterdeck.model.gpu import GpuProcess
     from quarterdeck.tui.app import ConsoleApp
+
+_READ_S = 12.0
 
 
 def ask(app: ConsoleApp, entry: Entry | None, unix: float) -> None:
@@ -20,15 +23,17 @@ def ask(app: ConsoleApp, entry: Entry | None, unix: float) -> None:
     if entry is None or not found:
         app.say("there is no orphan on this GPU")
         return
-    process, read_only = found[0], app.config.console.read_only
-    refused = refusal(process, entry.host, read_only=read_only)
+    if nothing_may_be(app, "End an orphan"):
+        return
+    process = found[0]
+    refused = refusal(process, entry.host, read_only=app.read_only)
     if refused:
-        app.say(f"it can't be ended: {refused}")
+        app.say(f"it can't be ended: {refused}", _READ_S)
         return
 
     async def end() -> None:
         app.say(f"ending process {process.pid} …")
-        app.say(await end_orphan(process, entry.host, read_only=read_only))
+        app.say(await end_orphan(process, entry.host, read_only=app.read_only), _READ_S)
         if app.engine is not None:
             app.engine.refresh()
 

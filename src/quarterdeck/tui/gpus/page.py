@@ -8,7 +8,8 @@ from typing import NamedTuple
 from quarterdeck.format import DASH, age, percent, printable, size
 from quarterdeck.model.gpu import GpuView
 from quarterdeck.tui.cells import Moment
-from quarterdeck.tui.gpus.charts import TALL, chart_lines
+from quarterdeck.tui.detail.charts import Look
+from quarterdeck.tui.gpus.charts import TALL, Plot, chart_lines, is_recorded, plot_of
 from quarterdeck.tui.gpus.panel import bar_lines, legend_lines, panel_title, process_lines
 from quarterdeck.tui.gpus.pieces import why_missing
 from quarterdeck.tui.gpus.scene import Entry, Scene, is_hot, marks
@@ -43,7 +44,15 @@ class Value(NamedTuple):
     """What `GpuView.problems` calls it, where that isn't its label."""
 
 
-def page_lines(entry: Entry, scene: Scene, window: int, width: int) -> list[Line]:
+class Page(NamedTuple):
+    """The page as lines, where its charts begin, and how they are drawn; ``None`` where there is nothing to draw."""
+
+    lines: list[Line]
+    charts: int
+    plot: Plot | None
+
+
+def gpu_page(entry: Entry, scene: Scene, look: Look, width: int) -> Page:
     """The page; its charts stand beside the values where there is room."""
     moment = scene.moment
     column = width // 2 if width >= BESIDE_FROM else width
@@ -51,12 +60,12 @@ def page_lines(entry: Entry, scene: Scene, window: int, width: int) -> list[Line
     head += legend_lines(entry, scene)
     head += [*_heading("Processes"), *process_lines(entry, moment, width)]
     facts = [*_trouble(entry, moment, column), *_values(entry, column), *_more(entry, moment, column)]
-    if width > column:
-        charts = chart_lines(entry, moment, window, width - column, TALL)
-    else:
-        charts = chart_lines(entry, moment, window, width)
-    body = beside(facts, charts, column) if width > column else [*facts, *charts]
-    return [Line(cut(line.runs, width), line.ground) for line in (*head, *body)]
+    beside_facts = width > column
+    plot = plot_of(entry, moment, look, width - column, TALL) if beside_facts else plot_of(entry, moment, look, width)
+    charts = chart_lines(entry, plot)
+    body = beside(facts, charts, column) if beside_facts else [*facts, *charts]
+    lines = [Line(cut(line.runs, width), line.ground) for line in (*head, *body)]
+    return Page(lines, len(head) + (0 if beside_facts else len(facts)), plot if is_recorded(entry) and charts else None)
 
 
 def _heading(text: str) -> list[Line]:

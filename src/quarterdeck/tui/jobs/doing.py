@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from quarterdeck.errors import QuarterdeckError
 from quarterdeck.format import printable
 from quarterdeck.model.job import Job, JobState
+from quarterdeck.tui.acting.flow import refused
 
 if TYPE_CHECKING:
     from quarterdeck.tui.app import ConsoleApp
@@ -18,6 +18,8 @@ def cancel(app: ConsoleApp, job: Job | None) -> None:
     """Stop it; asks first, because what runs is stopped half-way."""
     if job is None or job.state.ended:
         app.say("there is no job" if job is None else f"job {job.id} has ended")
+        return
+    if refused(app, "Cancel the job"):
         return
     from quarterdeck.tui.screens.confirm import ConfirmScreen
 
@@ -32,10 +34,8 @@ def resume(app: ConsoleApp, job: Job | None) -> None:
         said = "there is no job" if job is None else f"job {job.id} is {job.state.value}"
         app.say(f"{said}: only what failed, was cancelled or lost its worker can be resumed" if job else said)
         return
-    if app.read_only:
-        app.say("read-only: nothing can be begun from here")
-        return
-    _begin(app, job, "resume")
+    if not refused(app, "Resume the job"):
+        _begin(app, job, "resume")
 
 
 def _begin(app: ConsoleApp, job: Job, what: str) -> None:
@@ -46,9 +46,12 @@ async def _do(app: ConsoleApp, job: Job, what: str) -> None:
     from quarterdeck.engine.jobs.folder import JobFolder
 
     folder = JobFolder()
-    method: Callable[[str], object] = folder.cancel if what == "cancel" else folder.resume
     try:
-        await asyncio.to_thread(method, job.id)
-        app.say(f"job {job.id}: {'stopping' if what == 'cancel' else 'resumed'}")
+        if what == "cancel":
+            await asyncio.to_thread(folder.cancel, job.id)
+            app.say(f"job {job.id}: stopping")
+        else:
+            app.follow_job(await asyncio.to_thread(folder.resume, job.id))
+            app.say(f"job {job.id}: resumed")
     except QuarterdeckError as error:
         app.say(printable(". ".join(part for part in (error.message, error.hint) if part), 300))

@@ -33,7 +33,9 @@ _AGE = 6
 _FAR = 33
 """Cells of share, rate and time left."""
 _FULL_FROM = 100
-"""From this width on a row has its action in a column of its own, and a bar."""
+"""From this width on a row has its action in a column of its own, and a bar …"""
+_BARE = 60
+"""… and below this one only what is done and how far it is, or how it ended."""
 
 
 class JobLook(NamedTuple):
@@ -57,6 +59,8 @@ LOOKS = {
 
 def header(width: int) -> Line:
     """The titles."""
+    if width < _BARE:
+        return Line(spread((Run("    WHAT", MUTED),), (Run("STATE ", MUTED),), width), "head")
     left = [Run("   " + fit("STATE", _STATE), MUTED)]
     if width >= _FULL_FROM:
         left.append(Run(fit("ACTION", _ACTION), MUTED))
@@ -74,6 +78,8 @@ def header(width: int) -> Line:
 def row_line(job: Job, width: int, unix: float, *, selected: bool) -> Line:
     """One job."""
     seen = LOOKS[job.state]
+    if width < _BARE:
+        return _bare(job, width, selected=selected)
     left = [
         Run("▌ " if selected else "  ", "accent"),
         Run(seen.glyph, seen.tone),
@@ -96,6 +102,20 @@ def row_line(job: Job, width: int, unix: float, *, selected: bool) -> Line:
     if gap:
         return Line(cut(spread((*left, *gap, *right), (old,), width), width), "selected" if selected else "")
     return Line(cut(spread(left, (*right, old), width), width), "selected" if selected else "")
+
+
+def _bare(job: Job, width: int, *, selected: bool) -> Line:
+    """One job where there is little room."""
+    seen = LOOKS[job.state]
+    bad = job.state in (JobState.FAILED, JobState.DEAD)
+    going = job.state is JobState.RUNNING and job.progress.fraction is not None
+    told = percent(job.progress.fraction) if going else seen.word
+    right = Run(f" {told} ", STRONG if going else seen.tone if bad else MUTED)
+    left = (Run("▌ " if selected else "  ", "accent"), Run(f"{seen.glyph} ", seen.tone))
+    name = f"{label(job).lower()} {printable(job.order.about, 120)}"
+    room = max(8, width - width_of((*left, right)) - 1)
+    shown = Run(fit(name, min(room, cell_width(name))), STRONG)
+    return Line(cut(spread((*left, shown), (right,), width), width), "selected" if selected else "")
 
 
 def label(job: Job) -> str:
@@ -129,8 +149,12 @@ def _far(job: Job, room: int, *, full: bool) -> tuple[Run, ...]:
 def details(job: Job, width: int, unix: float, height: int) -> list[Line]:
     """Everything that is known of a job."""
     seen = LOOKS[job.state]
-    title = (Run(f"  {label(job)} ", STRONG), Run(printable(job.order.about, 120), STRONG), Run(f"  {job.id}", FAINT))
-    lines = [Line(spread(title, (Run(f"{seen.glyph} {seen.word} ", seen.tone),), width), "head")]
+    name = [Run(f"  {label(job)} ", STRONG), Run(printable(job.order.about, 120), STRONG)]
+    state = Run(f" {seen.glyph} {seen.word} ", seen.tone)
+    named = [*name, Run(f"  {job.id}", FAINT)]
+    room = width - width_of((state,)) - 1
+    title = named if width_of(named) <= room else cut(name, max(8, room))
+    lines = [Line(spread(title, (state,), width), "head"), *_words(job, width)]
     progress = job.progress
     if not job.state.ended:
         lines.append(
@@ -152,15 +176,21 @@ def details(job: Job, width: int, unix: float, height: int) -> list[Line]:
         ("attempts", str(job.attempts) if job.attempts > 1 else ""),
     ]
     lines += [Line((Run(f"  {fit(name, 9)}", MUTED), Run(text, PLAIN))) for name, text in facts if text]
-    for place, text in enumerate(job.words.split("\n")):
+    return [Line(cut(line.runs, width), line.ground) for line in lines[:height]]
+
+
+def _words(job: Job, width: int) -> list[Line]:
+    """The result, or why it failed and what to try."""
+    lines: list[Line] = []
+    for place, text in enumerate(job.words.split("\n") if job.words else ()):
         tone = WARN if job.state in (JobState.FAILED, JobState.DEAD) and place == 0 else PLAIN
         lines += [Line((Run(f"  {part}", tone),)) for part in wrap(printable(text, 400), max(8, width - 4))]
-    return [Line(cut(line.runs, width), line.ground) for line in lines[:height]]
+    return lines
 
 
 def _bytes(job: Job) -> str:
     progress = job.progress
-    if progress.completed is None:
+    if progress.completed is None or (job.state.ended and not progress.completed):
         return ""
     total = f" of {size(progress.total)}" if progress.total is not None else ""
     pace = f", {size(progress.rate)}/s" if progress.rate is not None and not job.state.ended else ""

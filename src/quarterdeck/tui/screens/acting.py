@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from textual import events
 
+from quarterdeck.tui.contract import TakesText
 from quarterdeck.tui.screens.base import ConsoleScreen
 
 if TYPE_CHECKING:
     from quarterdeck.model.fleet import EndpointView
     from quarterdeck.tui.acting.choices import Target
+    from quarterdeck.tui.rows import Row
 
 
 _LONGEST_KEY = len("upper_x")
@@ -43,6 +46,13 @@ class ActingScreen(ConsoleScreen):
         else:
             self.console_app.say("nothing is selected")
 
+    def act_on(self, rows: Sequence[Row]) -> None:
+        """What can be done to these rows of the fleet?"""
+        from quarterdeck.tui.acting.choices import targets_of
+        from quarterdeck.tui.acting.flow import begin
+
+        begin(self.console_app, targets_of(rows))
+
     def act(self, identity: str) -> None:
         """Do one action of the table to what is selected."""
         from quarterdeck.tui.acting.flow import begin, by_id
@@ -51,7 +61,11 @@ class ActingScreen(ConsoleScreen):
 
     def on_key(self, event: events.Key) -> None:
         """The key of an action; this comes before the screen's own keys, which are none of these."""
-        if not self.takes_keys or event.key in self._bindings.key_to_bindings or len(event.key) > _LONGEST_KEY:
+        if (
+            not (self.takes_keys and self.is_current)
+            or event.key in self._bindings.key_to_bindings
+            or len(event.key) > _LONGEST_KEY
+        ):
             return
         from quarterdeck.tui.acting.choices import of_key
 
@@ -59,7 +73,22 @@ class ActingScreen(ConsoleScreen):
         if action is not None:
             event.stop()
             event.prevent_default()
-            self.act(action.id)
+            self.app.call_later(self._act_in_turn, action.id, event.character)
+
+    def _act_in_turn(self, identity: str, character: str | None) -> None:
+        """The app runs the keys of commands; one that was pressed before may have opened what this one was meant for."""
+        screen = self.app.screen
+        if self.is_current:
+            self.act(identity)
+        elif character and isinstance(screen, TakesText):
+            screen.takes_text(character)
+
+    def do_chat(self) -> None:
+        """Ask the selected model."""
+        from quarterdeck.tui.screens.chat import chat_with
+
+        targets = self.targets
+        chat_with(self.console_app, self.endpoint_view, targets[0].model if targets else None)
 
     def do_log(self) -> None:
         """Follow the log of the selected endpoint's server."""

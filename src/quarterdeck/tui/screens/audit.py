@@ -12,7 +12,6 @@ from quarterdeck.tui.commands import bindings
 from quarterdeck.tui.contract import Frame
 from quarterdeck.tui.lines import BAD, FAINT, MUTED, PLAIN, STRONG, Line, Run, cut, fit
 from quarterdeck.tui.screens.base import PageScreen
-from quarterdeck.tui.status import Status
 from quarterdeck.tui.widgets.lines_view import LinesBlock
 from quarterdeck.tui.widgets.status_line import StatusLine
 
@@ -78,11 +77,7 @@ class AuditScreen(PageScreen):
         self._page.show(
             [audit_line(entry, width) for entry in self._entries] or [Line((Run("  nothing was done yet", MUTED),))]
         )
-        app = self.console_app
-        started = app.engine is not None
-        self._status.show_status(
-            Status(frame.fleet, app.interval, paused=app.paused, started=started, notice=app.notice, hints=HINTS)
-        )
+        self._status.show_status(self.status_of(frame, HINTS))
 
     def do_refresh(self) -> None:
         """Read it again."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from textual.geometry import Size
 from textual.screen import Screen
 
 from quarterdeck.tui.contract import Frame
+from quarterdeck.tui.status import Status
 from quarterdeck.tui.widgets.lines_view import LinesBlock
 
 if TYPE_CHECKING:
+    from quarterdeck.model.job import Job
     from quarterdeck.tui.app import ConsoleApp
 
 
@@ -31,8 +34,28 @@ class ConsoleScreen(Screen[None]):
         return cast("ConsoleApp", self.app)
 
     def draw(self, frame: Frame) -> None:
-        """Draw a frame. Called on the screen on top only."""
+        """Draw a frame. Called on the screen that is seen only: on top, or under dialogs."""
         raise NotImplementedError
+
+    def hold_selection(self) -> None:
+        """From now on what is selected stays so, wherever it moves: somebody is about to say what is to be done to it."""
+
+    def shows_job(self, job: Job) -> bool:
+        """Whether who looks at this screen sees how ``job`` ends."""
+        return False
+
+    def status_of(self, frame: Frame, hints: Sequence[tuple[str, str]]) -> Status:
+        """What the status line of every screen tells."""
+        app = self.console_app
+        return Status(
+            frame.fleet,
+            interval=app.interval,
+            paused=app.paused,
+            started=app.engine is not None,
+            notice=app.notice,
+            read_only=app.read_only,
+            hints=hints,
+        )
 
     def action_run(self, command: str) -> None:
         """Do a command of the table."""

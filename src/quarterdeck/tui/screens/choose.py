@@ -11,13 +11,19 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import ModalScreen
 
-from quarterdeck.format import printable
-from quarterdeck.tui.lines import FAINT, MUTED, STRONG, WARN, Line, Run, cell_width, cut, fit, spread
+from quarterdeck.format import DASH, printable
+from quarterdeck.tui.lines import FAINT, MUTED, STRONG, WARN, Line, Run, cell_width, cut, fit, spread, wrap
 from quarterdeck.tui.widgets.lines_view import LinesBlock, LinesView
 
 WIDTH = 84
 _FRAME = 2
 _KEY = 4
+_NAMES, _NAMES_ALONE = 34, 60
+"""Cells of the names at most, beside reasons and where there are none."""
+_MOST_BELOW = 3
+"""Lines below the list for what is said of the selected item …"""
+_FEWEST = 4
+"""… as long as so many are left for the list."""
 
 
 class Item(NamedTuple):
@@ -29,6 +35,13 @@ class Item(NamedTuple):
     """As people read it; pressing it chooses."""
     reason: str = ""
     """Why it can't be chosen."""
+    help: str = ""
+    """What it does; said below the list while it is selected, in the place of the reason."""
+
+    @property
+    def told(self) -> str:
+        """What is said of it below the list."""
+        return printable(self.reason or self.help, 300)
 
 
 def item_line(item: Item, width: int, names: int, *, selected: bool) -> Line:
@@ -37,7 +50,7 @@ def item_line(item: Item, width: int, names: int, *, selected: bool) -> Line:
     left = (
         Run("▌" if selected else " ", "accent"),
         Run(fit(f" {item.key}", _KEY), FAINT if item.reason else MUTED),
-        Run(fit(printable(item.label, 60), names) + "  ", tone),
+        Run(fit(printable(item.label, 60) or DASH, names) + "  ", tone),
     )
     text = printable(item.reason or item.aside, 200)
     room = max(0, width - 1 - _KEY - names - 4)
@@ -45,6 +58,10 @@ def item_line(item: Item, width: int, names: int, *, selected: bool) -> Line:
         cut(spread(left, (Run(fit(text, min(room, cell_width(text))) + " ", MUTED),), width), width),
         "selected" if selected else "box",
     )
+
+
+def _wrapped(item: Item, width: int) -> list[str]:
+    return wrap(item.told, max(8, width - 2)) if item.told else []
 
 
 class Items(LinesView):
@@ -61,7 +78,8 @@ class Items(LinesView):
         super().__init__(id="items")
         self.items = items
         self.at = next((place for place, item in enumerate(items) if not item.reason), 0)
-        self._names = min(34, max((cell_width(item.label) for item in items), default=0))
+        widest = _NAMES if any(item.reason for item in items) else _NAMES_ALONE
+        self._names = min(widest, max((cell_width(item.label) for item in items), default=0))
         self.set_length(len(items))
 
     def select(self, place: int) -> None:
@@ -72,6 +90,10 @@ class Items(LinesView):
             self.scroll_to(y=max(0, self.at - height // 2), animate=False, immediate=True)
         self.update_lines()
 
+    def resized(self) -> None:
+        """What is selected stays in view."""
+        self.select(self.at)
+
     def line_at(self, y: int) -> Line:
         """An item."""
         place = y + self.scroll_offset.y
@@ -81,9 +103,9 @@ class Items(LinesView):
         return item_line(self.items[place], width, self._names, selected=place == self.at)
 
     def on_click(self, event: events.Click) -> None:
-        """Choose."""
+        """Choose. (The right button, which opened the menu, chooses nothing.)"""
         place = event.y + self.scroll_offset.y
-        if place < len(self.items):
+        if place < len(self.items) and event.button == 1:
             self.select(place)
             self.post_message(self.Chosen())
 
@@ -136,13 +158,17 @@ class ChooseScreen(ModalScreen[None]):
 
     def _draw(self) -> None:
         size = self.app.size
-        self._items.styles.height = max(1, min(len(self._items.items), size.height - _FRAME - 2))
         width = min(WIDTH, size.width) - _FRAME
+        items = self._items.items
+        said = max((len(_wrapped(item, width)) for item in items), default=0)
+        below = max(1, min(said, _MOST_BELOW, size.height - _FRAME - 1 - _FEWEST))
+        self._why.styles.height = below
+        self._items.styles.height = max(1, min(len(items), size.height - _FRAME - 1 - below))
         title = (Run(f" {printable(self._title, 120)}", STRONG),)
         self._head.show([Line(spread(title, (Run("Enter, Esc goes back ", MUTED),), width), "box")])
-        at, items = self._items.at, self._items.items
-        why = printable(items[at].reason, 200) if items else ""
-        self._why.show([Line(cut((Run(f" {why}", self._tone),), width), "box")])
+        parts = _wrapped(items[self._items.at], width)[:below] if items else []
+        told = [Line(cut((Run(f" {part}", self._tone),), width), "box") for part in parts]
+        self._why.show([*told, *[Line((), "box")] * (below - len(told))])
         self._items.update_lines()
 
     def action_move(self, by: int) -> None:
@@ -162,6 +188,11 @@ class ChooseScreen(ModalScreen[None]):
         else:
             self.app.pop_screen()
             self._then(self._items.at)
+
+    def on_click(self, event: events.Click) -> None:
+        """Beside the menu: choose nothing."""
+        if event.widget is self:
+            self.action_close()
 
     def on_items_chosen(self) -> None:
         """Take what was clicked."""

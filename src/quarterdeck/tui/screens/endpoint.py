@@ -18,7 +18,6 @@ from quarterdeck.tui.detail.raw import raw_text
 from quarterdeck.tui.lines import EMPTY_LINE
 from quarterdeck.tui.screens.acting import ActingScreen
 from quarterdeck.tui.screens.base import PageScreen
-from quarterdeck.tui.status import Status
 from quarterdeck.tui.widgets.lines_view import LinesBlock
 from quarterdeck.tui.widgets.status_line import StatusLine
 
@@ -100,11 +99,7 @@ class EndpointScreen(ActingScreen, PageScreen):
             self._title.show([self._sheet.title])
             self._page.show(self._sheet.text)
             self._charts.show(self._sheet.pane)
-        app = self.console_app
-        started = app.engine is not None
-        self._status.show_status(
-            Status(frame.fleet, app.interval, paused=app.paused, started=started, notice=app.notice, hints=HINTS)
-        )
+        self._status.show_status(self.status_of(frame, HINTS))
 
     def _lay_out(self, text_width: int) -> None:
         """Give the text so many cells and the charts the rest; 0 = no charts beside it."""

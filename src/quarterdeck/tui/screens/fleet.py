@@ -9,11 +9,10 @@ from textual.app import ComposeResult
 from quarterdeck.tui.cells import Moment, reason_text, says_why
 from quarterdeck.tui.commands import bindings
 from quarterdeck.tui.contract import Frame
-from quarterdeck.tui.lines import FAINT, MUTED, PLAIN, STRONG, Line, Run, cell_width, shortened, wrap
+from quarterdeck.tui.lines import beside, shortened
 from quarterdeck.tui.rows import ORDERS
 from quarterdeck.tui.screens.acting import ActingScreen
-from quarterdeck.tui.status import Status
-from quarterdeck.tui.widgets.fleet_table import FleetTable
+from quarterdeck.tui.widgets.fleet_table import FleetTable, empty_lines
 from quarterdeck.tui.widgets.gpu_strip import GpuStrip
 from quarterdeck.tui.widgets.lines_view import LinesBlock
 from quarterdeck.tui.widgets.status_line import Banner, StatusLine
@@ -26,12 +25,15 @@ if TYPE_CHECKING:
 SMALLEST_PREVIEW = 10
 """Lines that must be free before the selected endpoint is shown in full under the table."""
 PREVIEW_FROM_WIDTH = 100
+EVENTS_FROM_WIDTH, EVENTS_WIDTH = 170, 60
+"""What happened stands at the right of the preview, where the terminal is wide."""
 HINTS = (
     ("?", "help"),
     ("a", "act"),
     ("/", "filter"),
     ("Enter", "open"),
     ("2", "GPUs"),
+    ("5", "alerts"),
     ("6", "jobs"),
     ("s", "sort"),
     ("q", "quit"),
@@ -45,9 +47,9 @@ class FleetScreen(ActingScreen):
     BINDINGS = bindings("fleet")
     AUTO_FOCUS = ""
 
-    def __init__(self, problems: tuple[str, ...] = ()) -> None:
+    def __init__(self, problems: tuple[str, ...] = (), of_theme: tuple[str, ...] = ()) -> None:
         super().__init__()
-        self._banner = Banner(problems) if problems else None
+        self._banner = Banner(problems, of_theme) if problems or of_theme else None
         self._prompt: FilterPrompt | None = None
         self._table = FleetTable()
         self._strip = GpuStrip()
@@ -100,8 +102,15 @@ class FleetScreen(ActingScreen):
             from quarterdeck.tui.detail.preview import detail_lines
 
             moment = Moment(self._frame.now, self._frame.unix)
-            lines = detail_lines(view, moment, max(1, self.room.width - 1))
-            self._preview.show(shortened(lines, self._free - 1, "Enter shows them"))
+            width = max(1, self.room.width - 1)
+            events = EVENTS_WIDTH if width >= EVENTS_FROM_WIDTH and self._frame.fleet.happenings else 0
+            lines = shortened(detail_lines(view, moment, width - events), self._free - 1, "Enter shows them")
+            if events:
+                from quarterdeck.tui.alerts.timeline import sidebar
+
+                latest = sidebar(self._frame.fleet.happenings, events - 1, self._free - 1, self._frame.unix)
+                lines = beside(lines, latest, width - events + 1)
+            self._preview.show(lines)
         self._draw_status()
 
     @property
@@ -111,19 +120,11 @@ class FleetScreen(ActingScreen):
     def _draw_status(self) -> None:
         if self._frame is None:
             return
-        app = self.console_app
-        status = Status(
-            self._frame.fleet,
-            interval=app.interval,
-            paused=app.paused,
-            started=app.engine is not None,
+        status = self.status_of(self._frame, HINTS)._replace(
             needle=self._table.needle,
             shown=self._table.shown_endpoints,
             about=self._about(),
-            notice=app.notice,
             marked=len(self._table.marked),
-            read_only=app.read_only,
-            hints=HINTS,
         )
         self._status.show_status(status)
 
@@ -142,24 +143,19 @@ class FleetScreen(ActingScreen):
 
     def do_open(self) -> None:
         """Open the selected endpoint."""
-        view = self._table.selected_view
-        if self._typing:  # Enter was pressed before the prompt had the keys
-            self._close_prompt()
-        elif view is None:
-            self.console_app.say("there is nothing to open")
-        elif (model := self._selected_model) is not None:
-            from quarterdeck.tui.screens.model import ModelScreen
-
-            self.app.push_screen(ModelScreen(view.name, model))
-        else:
-            self.console_app.open_endpoint(view.name)
-
-    @property
-    def _selected_model(self) -> str | None:
         from quarterdeck.model.models import ModelReading
 
         row = self._table.selected_row
-        return row.part.id if row is not None and isinstance(row.part, ModelReading) else None
+        if self._typing:  # Enter was pressed before the prompt had the keys
+            self._close_prompt()
+        elif row is None:
+            self.console_app.say("there is nothing to open")
+        elif isinstance(row.part, ModelReading):
+            from quarterdeck.tui.screens.model import ModelScreen
+
+            self.app.push_screen(ModelScreen(row.view.name, row.part.id))
+        else:
+            self.console_app.open_endpoint(row.view.name)
 
     @property
     def endpoint_view(self) -> EndpointView | None:
@@ -169,12 +165,13 @@ class FleetScreen(ActingScreen):
     @property
     def targets(self) -> list[Target]:
         """What is marked, else what is selected."""
-        from quarterdeck.model.models import ModelReading
-        from quarterdeck.tui.acting.choices import Target
+        from quarterdeck.tui.acting.choices import targets_of
 
-        return [
-            Target(row.view, row.part if isinstance(row.part, ModelReading) else None) for row in self._table.acted_on
-        ]
+        return targets_of(self._table.acted_on)
+
+    def hold_selection(self) -> None:
+        """The row on top is selected until somebody chooses; it is another one when something graver happens."""
+        self._table.hold()
 
     @property
     def takes_keys(self) -> bool:
@@ -292,25 +289,11 @@ class FleetScreen(ActingScreen):
         """The filter is being typed."""
         self._set_filter(str(getattr(event, "value", "")))
 
-    def on_fleet_table_opened(self) -> None:
-        """Double click."""
-        self.do_open()
+    on_fleet_table_opened = do_open  # a double click
 
-    def on_fleet_table_selected(self) -> None:
-        """Click."""
+    def on_fleet_table_acted_on(self) -> None:
+        """Right click."""
         self._draw_selected()
+        self.act_on(self._table.pointed_at)
 
-
-def empty_lines(welcome: tuple[str, ...], width: int, *, filtered: bool) -> list[Line]:
-    """What an empty table says: what is being looked for, or what was found missing and what to do."""
-    if filtered:
-        return [_centred("no endpoint matches the filter", width, STRONG), _centred("Esc clears it", width, MUTED)]
-    texts = [part for text in welcome for part in (wrap(text, max(1, min(76, width - 4))) or [""])]
-    block = max((cell_width(text) for text in texts), default=0)
-    indent = " " * max(0, (width - block) // 2)
-    tones = [STRONG, *([PLAIN] * len(texts))]
-    return [Line((Run(indent, FAINT), Run(text, tone))) for text, tone in zip(texts, tones, strict=False)]
-
-
-def _centred(text: str, width: int, tone: str) -> Line:
-    return Line((Run(" " * max(0, (width - cell_width(text)) // 2) + text, tone),))
+    on_fleet_table_selected = _draw_selected  # a click

@@ -13,12 +13,14 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from quarterdeck.format import printable
-from quarterdeck.tui.lines import BAD, MUTED, STRONG, Line, Run, cut, fit, shortened, spread, wrap
+from quarterdeck.tui.lines import BAD, MUTED, STRONG, Line, Run, cut, fit, spread, wrap
 from quarterdeck.tui.widgets.lines_view import LinesBlock
 
 WIDTH = 76
 _FRAME = 2
 _LABEL = 15
+_FEWEST = 2
+"""Lines of remarks that are seen in any case; the fields scroll instead."""
 _PAUSE_S = 0.8
 """So long nothing must be typed until the consequences are looked up."""
 
@@ -82,6 +84,7 @@ class FormScreen(ModalScreen[Answers | None]):
         width: {WIDTH}; max-width: 100%; height: auto; max-height: 100%;
         background: $ground-head; border: round $ink-faint; layout: vertical; overflow-y: hidden;
     }}
+    FormScreen #fields {{ height: auto; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 0; }}
     FormScreen .field {{ layout: horizontal; height: 1; }}
     FormScreen .field > LinesBlock {{ width: {_LABEL + 2}; background: $ground-head; }}
     FormScreen #remarks, FormScreen #title {{ background: $ground-head; }}
@@ -122,6 +125,7 @@ class FormScreen(ModalScreen[Answers | None]):
         self._above = 0
         """So many lines of the remarks are scrolled away."""
         self._head = LinesBlock(id="title", height=2)
+        self._fields = Container(id="fields")
         self._notes = LinesBlock(id="remarks", height=0)
         self._looking: asyncio.Task[None] | None = None
         self._typed = ""
@@ -130,12 +134,13 @@ class FormScreen(ModalScreen[Answers | None]):
         """Title, a line for each field, remarks."""
         with Container(id="frame"):
             yield self._head
-            for each in self.inputs:
-                label = LinesBlock(height=1)
-                label.show([Line((Run(f"  {fit(each.field.label, _LABEL)}", MUTED),), "box")])
-                with Container(classes="field"):
-                    yield label
-                    yield each
+            with self._fields:
+                for each in self.inputs:
+                    label = LinesBlock(height=1)
+                    label.show([Line((Run(f"  {fit(each.field.label, _LABEL)}", MUTED),), "box")])
+                    with Container(classes="field"):
+                        yield label
+                        yield each
             yield self._notes
 
     def on_mount(self) -> None:
@@ -156,8 +161,13 @@ class FormScreen(ModalScreen[Answers | None]):
         return True
 
     def on_resize(self) -> None:
-        """Another width."""
+        """Another size: the field that has the keys stays in view."""
         self._draw()
+        self.call_after_refresh(self._show_focused)
+
+    def _show_focused(self) -> None:
+        if isinstance(self.focused, FormInput):
+            self.focused.scroll_visible(animate=False)
 
     @property
     def answers(self) -> dict[str, str]:
@@ -170,17 +180,23 @@ class FormScreen(ModalScreen[Answers | None]):
         keys = "Enter, Esc goes back " if len(self.inputs) == 1 else "Tab, Enter, Esc goes back "
         title = spread((Run(f"  {printable(self._title, 120)}", STRONG),), (Run(keys, MUTED),), width)
         self._head.show([Line(title, "box"), Line((), "box")])
-        room = max(0, size.height - _FRAME - 2 - len(self.inputs))
-        lines = [Line(cut(line.runs, width), "box") for line in self._window(self._below(width), room)]
+        below = self._below(width)
+        left = max(0, size.height - _FRAME - 2)
+        fields = max(1, min(len(self.inputs), left - min(_FEWEST, max(0, len(below) - 1))))
+        self._fields.styles.height = fields
+        lines = [Line(cut(line.runs, width), "box") for line in self._window(below, max(0, left - fields))]
         self._notes.styles.height = len(lines)
         self._notes.show(lines)
 
     def _window(self, lines: Sequence[Line], room: int) -> Sequence[Line]:
         """The lines there is room for, and where the others are."""
-        if len(lines) <= room or room < 3:
+        if len(lines) <= room:
             self._above = 0
-            return shortened(lines, room, "widen the terminal")
+            return lines
         lines = lines[1:-1]
+        if room <= _FEWEST:  # no room to say that there are more
+            self._above = max(0, min(self._above, len(lines) - room))
+            return lines[self._above : self._above + room]
         self._above = max(0, min(self._above, len(lines) - room + 1))
         shown = lines[self._above : self._above + room - 1]
         left = len(lines) - self._above - len(shown)

@@ -10,10 +10,9 @@ from quarterdeck.tui.cells import Moment
 from quarterdeck.tui.commands import bindings
 from quarterdeck.tui.contract import Frame
 from quarterdeck.tui.gpus.panel import panel_lines
-from quarterdeck.tui.gpus.scene import ORDERS, Scene, letters
+from quarterdeck.tui.gpus.scene import ORDERS, Scene, letters, orphans
 from quarterdeck.tui.gpus.summary import Summary, summary_line
 from quarterdeck.tui.screens.base import ConsoleScreen
-from quarterdeck.tui.status import Status
 from quarterdeck.tui.widgets.gpu_table import GpuTable
 from quarterdeck.tui.widgets.lines_view import LinesBlock
 from quarterdeck.tui.widgets.status_line import StatusLine
@@ -24,7 +23,8 @@ if TYPE_CHECKING:
 SMALLEST_PANEL = 6
 PANEL = 12
 """Lines that the panel gets before cards are drawn instead of rows."""
-HINTS = (("Esc", "fleet"), ("?", "help"), ("Enter", "open"), ("s", "sort"), ("/", "filter"), ("x", "end an orphan"))
+HINTS = (("Esc", "fleet"), ("?", "help"), ("Enter", "open"), ("s", "sort"), ("/", "filter"))
+WITH_ORPHAN = (HINTS[0], ("x", "end the orphan"), *HINTS[1:])
 
 
 class GpusScreen(ConsoleScreen):
@@ -84,10 +84,8 @@ class GpusScreen(ConsoleScreen):
             self._panel.show(panel_lines(entry, scene, max(1, self.room.width), self._heights[1]))
         else:
             self._panel.show([])
-        app = self.console_app
-        started = app.engine is not None
-        status = Status(frame.fleet, app.interval, paused=app.paused, started=started, notice=app.notice, hints=HINTS)
-        self._status.show_status(status)
+        hints = WITH_ORPHAN if entry is not None and orphans(entry.gpu) else HINTS
+        self._status.show_status(self.status_of(frame, hints))
 
     @property
     def _typing(self) -> bool:

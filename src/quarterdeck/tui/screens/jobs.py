@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual import events
 from textual.app import ComposeResult
+from textual.message import Message
 
 from quarterdeck.model.fleet import EMPTY_FLEET
 from quarterdeck.model.job import Job
@@ -12,7 +13,6 @@ from quarterdeck.tui.contract import Frame
 from quarterdeck.tui.jobs.lines import details, header, row_line, summary
 from quarterdeck.tui.lines import EMPTY_LINE, MUTED, STRONG, Line, Run
 from quarterdeck.tui.screens.base import ConsoleScreen
-from quarterdeck.tui.status import Status
 from quarterdeck.tui.widgets.lines_view import LinesBlock, LinesView
 from quarterdeck.tui.widgets.status_line import StatusLine
 
@@ -23,6 +23,12 @@ _DETAILS = 10
 
 class JobTable(LinesView):
     """One row a job, under a line of titles."""
+
+    class Opened(Message):
+        """A job was double-clicked."""
+
+    class Selected(Message):
+        """Another job was selected with the mouse."""
 
     def __init__(self) -> None:
         super().__init__(id="jobs")
@@ -82,10 +88,11 @@ class JobTable(LinesView):
         return row_line(self.jobs[place], width, self._frame.unix, selected=place == self._at)
 
     def on_click(self, event: events.Click) -> None:
-        """Select."""
-        if event.y:
-            self.select(event.y - 1 + self.scroll_offset.y)
-            self.app.call_later(self.screen.draw_selected)  # type: ignore[attr-defined]
+        """Select; a double click opens."""
+        place = event.y - 1 + self.scroll_offset.y
+        if event.y and place < len(self.jobs):
+            self.select(place)
+            self.post_message(self.Opened() if event.chain == 2 else self.Selected())
 
 
 class JobsScreen(ConsoleScreen):
@@ -107,6 +114,10 @@ class JobsScreen(ConsoleScreen):
         """Summary, jobs, the selected one, status."""
         yield from (self._summary, self._table, self._details, self._status)
 
+    def shows_job(self, job: Job) -> bool:
+        """All of them."""
+        return True
+
     def draw(self, frame: Frame) -> None:
         """Bring a frame to the widgets."""
         self._frame = frame
@@ -124,17 +135,7 @@ class JobsScreen(ConsoleScreen):
         if self._details.styles.height is None or self._details.size.height != len(lines):
             self._details.styles.height = len(lines)
         self._details.show(lines)
-        app = self.console_app
-        status = Status(
-            frame.fleet,
-            interval=app.interval,
-            paused=app.paused,
-            started=app.engine is not None,
-            notice=app.notice,
-            read_only=app.read_only,
-            hints=HINTS,
-        )
-        self._status.show_status(status)
+        self._status.show_status(self.status_of(frame, HINTS))
 
     # ---- commands
 
@@ -189,6 +190,14 @@ class JobsScreen(ConsoleScreen):
     def do_open(self) -> None:
         """What it did."""
         self.do_log()
+
+    def on_job_table_selected(self) -> None:
+        """Click."""
+        self.draw_selected()
+
+    def on_job_table_opened(self) -> None:
+        """Double click."""
+        self.do_open()
 
     def do_log(self) -> None:
         """What it did."""

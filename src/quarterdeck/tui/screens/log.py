@@ -15,7 +15,6 @@ from quarterdeck.tui.contract import Frame
 from quarterdeck.tui.lines import MUTED, STRONG, WARN, Line, Run, spread
 from quarterdeck.tui.log.lines import log_lines, matching, note
 from quarterdeck.tui.screens.base import PageScreen
-from quarterdeck.tui.status import Status
 from quarterdeck.tui.widgets.lines_view import LinesBlock
 from quarterdeck.tui.widgets.status_line import StatusLine
 
@@ -41,9 +40,8 @@ def open_job_log(app: ConsoleApp, job: Job) -> None:
     """Follow what a job did."""
     from quarterdeck.engine.jobs.folder import JobFolder
 
-    app.push_screen(
-        LogScreen(of_file(f"job {job.id}: {job.order.action} {job.order.about}", JobFolder().log_path(job.id)))
-    )
+    title = f"job {job.id}: {job.order.action} {job.order.about}"
+    app.push_screen(LogScreen(of_file(title, JobFolder().log_path(job.id)), job.id))
 
 
 class LogScreen(PageScreen):
@@ -52,8 +50,10 @@ class LogScreen(PageScreen):
     where = "log"
     BINDINGS = bindings("log")
 
-    def __init__(self, source: LogSource) -> None:
+    def __init__(self, source: LogSource, job: str = "") -> None:
+        """``job``: the id of the job whose log it is."""
         super().__init__()
+        self._job = job
         self._head = LinesBlock(id="title", height=1)
         self._page = LinesBlock(id="log")
         self._status = StatusLine()
@@ -88,14 +88,14 @@ class LogScreen(PageScreen):
             self._task_following.cancel()
             await asyncio.wait({self._task_following}, timeout=1.0)
 
+    def shows_job(self, job: Job) -> bool:
+        """Whether it is its log."""
+        return job.id == self._job
+
     def draw(self, frame: Frame) -> None:
         """Bring a frame to the page."""
         self.refresh_log()
-        app = self.console_app
-        started = app.engine is not None
-        self._status.show_status(
-            Status(frame.fleet, app.interval, paused=app.paused, started=started, notice=app.notice, hints=HINTS)
-        )
+        self._status.show_status(self.status_of(frame, HINTS))
 
     def refresh_log(self) -> None:
         """Draw what came."""

@@ -17,7 +17,6 @@ from quarterdeck.tui.contract import Frame
 from quarterdeck.tui.lines import EMPTY_LINE, MUTED, STRONG, WARN, Line, Run, spread, wrap
 from quarterdeck.tui.screens.acting import ActingScreen
 from quarterdeck.tui.screens.base import PageScreen
-from quarterdeck.tui.status import Status
 from quarterdeck.tui.widgets.lines_view import LinesBlock
 from quarterdeck.tui.widgets.status_line import StatusLine
 
@@ -83,11 +82,7 @@ class ModelScreen(ActingScreen, PageScreen):
         title = (Run(f"  {printable(self._model, 120)}", STRONG), Run(f"  on {printable(self._endpoint, 60)}", MUTED))
         self._head.show([Line(spread(title, (), self.room.width), "head")])
         self._page.show(self._lines(Moment(frame.now, frame.unix), width))
-        app = self.console_app
-        started = app.engine is not None
-        self._status.show_status(
-            Status(frame.fleet, app.interval, paused=app.paused, started=started, notice=app.notice, hints=HINTS)
-        )
+        self._status.show_status(self.status_of(frame, HINTS))
 
     def _lines(self, moment: Moment, width: int) -> list[Line]:
         reading = self.reading

@@ -161,6 +161,11 @@ class PaletteScreen(ModalScreen[None]):
     def _offer(self) -> None:
         self._choices.show(found(self._entries, self._prompt.value))
 
+    def on_click(self, event: events.Click) -> None:
+        """Beside it: do nothing."""
+        if event.widget is self:
+            self.action_close()
+
     def on_input_changed(self) -> None:
         """Find what is typed."""
         self._offer()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual import events
 from textual.message import Message
 
@@ -9,16 +11,24 @@ from quarterdeck.model.fleet import EMPTY_FLEET, EndpointView
 from quarterdeck.tui.cells import Moment, header, row_line
 from quarterdeck.tui.columns import MARKER, Layout, layout
 from quarterdeck.tui.contract import Frame
-from quarterdeck.tui.lines import EMPTY_LINE, Line
+from quarterdeck.tui.lines import EMPTY_LINE, FAINT, MUTED, PLAIN, STRONG, Line, Run, cell_width, wrap
 from quarterdeck.tui.rows import ORDERS, Key, Order, Row, endpoints, has_parts, rows, wanted_widths
 from quarterdeck.tui.widgets.lines_view import LinesView
+
+if TYPE_CHECKING:
+    from quarterdeck.model.alerts.alert import Alert
+
+_RIGHT = 3
 
 
 class FleetTable(LinesView):
     """One row an endpoint, under a line of titles. What was selected stays selected wherever it moves."""
 
     class Opened(Message):
-        """An endpoint was double-clicked."""
+        """A row was double-clicked."""
+
+    class ActedOn(Message):
+        """A row was clicked with the right button."""
 
     class Selected(Message):
         """Another row was selected with the mouse."""
@@ -34,6 +44,7 @@ class FleetTable(LinesView):
         self.empty: list[Line] = []
         """Shown, centred, while there is no row."""
         self._at = 0
+        self._alarms: dict[str, str] = {}
         self._frame = Frame(EMPTY_FLEET, 0.0, 0.0)
         self._layout: Layout = layout(0, {})
 
@@ -60,6 +71,8 @@ class FleetTable(LinesView):
     def show(self, frame: Frame) -> None:
         """Show a snapshot; where its endpoints are those already shown, only ages can change."""
         same = frame.fleet.endpoints is self._frame.fleet.endpoints
+        if frame.fleet.alerts is not self._frame.fleet.alerts:
+            self._alarms = _marks(frame.fleet.alerts)
         self._frame = frame
         if not same:
             self.rearrange()
@@ -114,6 +127,11 @@ class FleetTable(LinesView):
         self._keep_in_view()
         self.update_lines()
 
+    def hold(self) -> None:
+        """Choose the row that is selected because it is on top."""
+        if self.rows:
+            self.selected = self.rows[self._at].key
+
     def page(self, pages: int) -> None:
         """Move by windows."""
         self.move(pages * max(1, self._window() - 1))
@@ -143,6 +161,12 @@ class FleetTable(LinesView):
         marked = [row for row in self.rows if row.key in self.marked]
         return marked or ([self.rows[self._at]] if self.rows else [])
 
+    @property
+    def pointed_at(self) -> list[Row]:
+        """What the right button means: the selected row, and where that is one of the marked ones, all of them."""
+        row = self.selected_row
+        return self.acted_on if row is None or row.key in self.marked else [row]
+
     def _window(self) -> int:
         return max(0, self.size.height - 1)
 
@@ -169,7 +193,10 @@ class FleetTable(LinesView):
         moment = Moment(self._frame.now, self._frame.unix)
         opened = row.view.name in self.opened
         marked = row.key in self.marked
-        return row_line(row, self._layout, moment, selected=place == self._at, opened=opened, marked=marked)
+        alarm = self._alarms.get(row.view.name, "")
+        return row_line(
+            row, self._layout, moment, selected=place == self._at, opened=opened, marked=marked, alarm=alarm
+        )
 
     def _empty_line(self, y: int) -> Line:
         first = max(0, (self.size.height - len(self.empty)) // 3)
@@ -184,11 +211,37 @@ class FleetTable(LinesView):
     # ---- mouse
 
     def on_click(self, event: events.Click) -> None:
-        """Select; a click on the triangle unfolds, a double click opens."""
+        """Select; a click on the triangle unfolds, a double click opens, the right button asks what can be done."""
         place = event.y - 1 + self.scroll_offset.y
         if event.y == 0 or place >= len(self.rows):
             return
         self.select(place)
-        if event.x < MARKER and self.rows[place].part is None:
-            self.fold(self.rows[place].view.name not in self.opened)
-        self.post_message(self.Opened() if event.chain == 2 else self.Selected())
+        row = self.rows[self._at]
+        if event.button == _RIGHT:
+            self.post_message(self.ActedOn())
+        elif event.x < MARKER and row.part is None:
+            self.fold(row.view.name not in self.opened)
+            self.post_message(self.Selected())
+        else:
+            self.post_message(self.Opened() if event.chain == 2 else self.Selected())
+
+
+def empty_lines(welcome: tuple[str, ...], width: int, *, filtered: bool) -> list[Line]:
+    """What an empty table says: what is being looked for, or what was found missing and what to do."""
+    if filtered:
+        return [_centred("no endpoint matches the filter", width, STRONG), _centred("Esc clears it", width, MUTED)]
+    texts = [part for text in welcome for part in (wrap(text, max(1, min(76, width - 4))) or [""])]
+    block = max((cell_width(text) for text in texts), default=0)
+    indent = " " * max(0, (width - block) // 2)
+    tones = [STRONG, *([PLAIN] * len(texts))]
+    return [Line((Run(indent, FAINT), Run(text, tone))) for text, tone in zip(texts, tones, strict=False)]
+
+
+def _centred(text: str, width: int, tone: str) -> Line:
+    return Line((Run(" " * max(0, (width - cell_width(text)) // 2) + text, tone),))
+
+
+def _marks(alerts: tuple[Alert, ...]) -> dict[str, str]:
+    from quarterdeck.tui.alerts.lines import marks  # not before there is an alert
+
+    return marks(alerts)

@@ -20,15 +20,15 @@ class StatusLine(LinesBlock):
 
 
 class Banner(LinesBlock):
-    """What is wrong with the fleet file: the first problem in full, and how to see the others."""
+    """What is wrong with the fleet file (the first problem in full, and how to see the others) and with the theme."""
 
-    def __init__(self, problems: tuple[str, ...]) -> None:
+    def __init__(self, problems: tuple[str, ...], of_theme: tuple[str, ...] = ()) -> None:
         super().__init__(id="banner", height=1)
-        self._problems = problems
+        self._problems, self._of_theme = problems, of_theme
 
     def resized(self) -> None:
         """Draw for the new width."""
-        lines = banner_lines(self._problems, self.size.width)
+        lines = [*banner_lines(self._problems, self.size.width), *banner_lines(self._of_theme, self.size.width)]
         self.styles.height = len(lines)
         self.show(lines)
 

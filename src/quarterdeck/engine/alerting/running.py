@@ -1,0 +1,39 @@
+"""Keeps alarms going beside the polls: a look each second, what others wrote a moment later."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from quarterdeck.config.fleet import FleetConfig
+from quarterdeck.engine.alerting.alarms import LOOK_EVERY_S, Alarms
+from quarterdeck.engine.clock import Clock
+
+SAVE_WITHIN_S = 0.3
+
+
+def alarms_for(fleet: FleetConfig, clock: Clock) -> Alarms | None:
+    """The alarms of a fleet; ``None`` where the fleet file has switched them off."""
+    return Alarms(fleet, wall=clock.wall) if fleet.alerts.enabled else None
+
+
+async def keep_looking(alarms: Alarms, look: Callable[[], object]) -> None:
+    """Have the rules looked at each second (``look`` takes a snapshot) until cancelled. The file is read and written aside."""
+    syncing: asyncio.Future[None] | None = None
+    try:
+        while True:
+            look()
+            if syncing is None or syncing.done():
+                syncing = asyncio.ensure_future(asyncio.to_thread(alarms.sync))
+            await asyncio.sleep(LOOK_EVERY_S)
+    finally:
+        if syncing is not None:
+            syncing.cancel()
+
+
+async def save(alarms: Alarms) -> None:
+    """Write what is not written yet, as far as that goes quickly. Never raises."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(SAVE_WITHIN_S):
+            await asyncio.to_thread(alarms.sync)

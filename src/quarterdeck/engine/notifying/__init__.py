@@ -1,0 +1,1 @@
+"""Tells people of alerts: webhooks, commands, the terminal's bell, the desktop."""

@@ -1,0 +1,1 @@
+"""What a console saw, kept in a file and played again."""

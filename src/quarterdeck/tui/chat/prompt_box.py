@@ -1,0 +1,173 @@
+"""Where a prompt is typed: Enter sends it, ctrl+j makes a new line, long pastes are folded, up and down go through what was sent."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import TextArea
+
+from quarterdeck.tui.chat.wrapping import clean
+
+PLACEHOLDER = "prompt: Enter sends, ctrl+j is a new line, @path attaches a file"
+_FOLDED_FROM = 3000
+"""Longer pastes are shown as one word: a text area lays out all it holds."""
+_MOST_HISTORY = 200
+
+
+class History:
+    """What was sent, in memory only."""
+
+    def __init__(self) -> None:
+        self.entries: list[str] = []
+        self._at: int | None = None
+        self._draft = ""
+
+    def add(self, text: str) -> None:
+        """Something was sent."""
+        if text and (not self.entries or self.entries[-1] != text):
+            self.entries.append(text)
+            del self.entries[:-_MOST_HISTORY]
+        self._at = None
+
+    def step(self, by: int, current: str) -> str | None:
+        """The entry before (-1) or after (+1); ``None`` where there is none. After the last comes what was being typed."""
+        at = len(self.entries) if self._at is None else self._at
+        wanted = at + by
+        if not 0 <= wanted <= len(self.entries) or (self._at is None and by > 0):
+            return None
+        if self._at is None:
+            self._draft = current
+        self._at = wanted if wanted < len(self.entries) else None
+        return self._draft if self._at is None else self.entries[wanted]
+
+
+class Draft:
+    """What is being typed, which outlives the screen: the text, and what was pasted into it."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.pasted: dict[str, str] = {}
+        """By what stands for it in the text."""
+        self.history = History()
+
+    def fold(self, text: str) -> str:
+        """What stands for a long paste; a short one stays as it is."""
+        if len(text) < _FOLDED_FROM:
+            return text
+        stand_in = f"[paste {len(self.pasted) + 1}: {len(text)} characters]"
+        self.pasted[stand_in] = text
+        return stand_in
+
+    def used(self, text: str) -> dict[str, str]:
+        """The pastes that stand in ``text``."""
+        return {stand_in: pasted for stand_in, pasted in self.pasted.items() if stand_in in text}
+
+    def unfolded(self, text: str) -> str:
+        """``text`` with all its pastes."""
+        for stand_in, pasted in self.used(text).items():
+            text = text.replace(stand_in, pasted)
+        return text
+
+
+class PromptBox(TextArea):
+    """The box."""
+
+    DEFAULT_CSS = """
+    PromptBox, PromptBox:focus {
+        height: 3; border: none; padding: 0 1; background: $ground-head; color: $ink-strong;
+        background-tint: $ground-head 0%; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0;
+        scrollbar-color: $ink-faint; scrollbar-background: $ground-head;
+        scrollbar-background-hover: $ground-head; scrollbar-background-active: $ground-head;
+    }
+    PromptBox:focus { background: $ground-selected; background-tint: $ground-selected 0%; }
+    PromptBox > .text-area--placeholder { color: $ink-muted; }
+    PromptBox > .text-area--cursor, PromptBox:dark > .text-area--cursor, PromptBox:light > .text-area--cursor {
+        background: $ink-accent; color: $background;
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+j,shift+enter,alt+enter", "newline", "New line", show=False),
+        Binding("ctrl+e", "screen.run('editor')", "Editor", show=False),
+        Binding("ctrl+f", "screen.run('page_down')", show=False),
+        Binding("ctrl+b", "screen.run('page_up')", show=False),
+        Binding("pageup", "screen.run('page_up')", show=False),
+        Binding("pagedown", "screen.run('page_down')", show=False),
+        Binding("up", "earlier", show=False),
+        Binding("down", "later", show=False),
+    ]
+
+    class Submitted(Message):
+        """Enter."""
+
+    def __init__(self, draft: Draft) -> None:
+        super().__init__(
+            "", soft_wrap=True, compact=True, highlight_cursor_line=False, placeholder=PLACEHOLDER, id="prompt"
+        )
+        self.cursor_blink = False
+        self.draft = draft
+        self._early = draft.text
+        """Typed before the box was there."""
+
+    def on_mount(self) -> None:
+        """What was typed before."""
+        early, self._early = self._early, ""
+        self.text = early
+        self.move_cursor(self.document.end)
+
+    def type(self, text: str) -> None:
+        """Put in what was typed before the keys came here."""
+        if self.is_mounted:
+            self.insert(text)
+        else:
+            self._early += text
+
+    @property
+    def typed(self) -> str:
+        """All that was typed, also before the box was there."""
+        return self.text + self._early
+
+    def set_text(self, text: str) -> None:
+        """Another text."""
+        self.text = text
+        self.move_cursor(self.document.end)
+
+    def on_text_area_changed(self) -> None:
+        """The draft outlives the screen."""
+        self.draft.text = self.text
+
+    async def _on_key(self, event: events.Key) -> None:
+        if event.key == "enter":
+            event.stop()
+            event.prevent_default()
+            self.post_message(self.Submitted())
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        event.stop()
+        event.prevent_default()
+        self.insert(self.draft.fold(clean(event.text)))
+
+    def action_newline(self) -> None:
+        """A new line in the prompt."""
+        self.insert("\n")
+
+    def action_earlier(self) -> None:
+        """Up; on the first line: what was sent before."""
+        if self.cursor_at_first_line:
+            self._step(-1)
+        else:
+            self.action_cursor_up()
+
+    def action_later(self) -> None:
+        """Down; on the last line: what was sent after it."""
+        if self.cursor_at_last_line:
+            self._step(1)
+        else:
+            self.action_cursor_down()
+
+    def _step(self, by: int) -> None:
+        found = self.draft.history.step(by, self.text)
+        if found is not None:
+            self.set_text(found)

@@ -1,0 +1,436 @@
+"""Chat and compare: one prompt, one to four models side by side, and the numbers beneath each."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.timer import Timer
+
+from quarterdeck.engine.chat.attaching import Prompt
+from quarterdeck.engine.chat.conversation import MOST_COLUMNS, Column
+from quarterdeck.model.fleet import EndpointView
+from quarterdeck.tui.chat import figures
+from quarterdeck.tui.chat.asking import Sending
+from quarterdeck.tui.chat.column import ChatColumn
+from quarterdeck.tui.chat.doing import ChatCommands
+from quarterdeck.tui.chat.picker import first_choice
+from quarterdeck.tui.chat.prompt_box import PromptBox
+from quarterdeck.tui.chat.sitting import Sitting, sitting_of
+from quarterdeck.tui.chat.words import asides, empty_lines, hints
+from quarterdeck.tui.commands import COMMANDS, bindings
+from quarterdeck.tui.contract import Frame
+from quarterdeck.tui.lines import Line
+from quarterdeck.tui.status import Status
+from quarterdeck.tui.widgets.lines_view import LinesBlock
+from quarterdeck.tui.widgets.status_line import StatusLine
+
+if TYPE_CHECKING:
+    from quarterdeck.model.models import ModelReading
+    from quarterdeck.tui.app import ConsoleApp
+
+NARROWEST = 48
+"""Cells of a column; where there is no room for all, the others are tabs."""
+FASTEST_S, SLOWEST_S = 0.1, 0.5
+"""Between two paints while text comes in …"""
+SHARE = 5.0
+"""… of which painting takes one part in so many."""
+FEET_EVERY_S = 0.5
+_TYPED = {key for command in COMMANDS for key in command.keys if len(key) == 1 or key.startswith("upper_")}
+_LETTERS = frozenset(
+    command.id
+    for command in COMMANDS
+    if any(
+        key in _TYPED or key in ("question_mark", "colon", "slash", "plus", "minus", "space") for key in command.keys
+    )
+)
+"""Commands whose keys may be text: not while somebody writes."""
+
+
+def open_chat(app: ConsoleApp, endpoint: str = "", model: str = "") -> None:
+    """The chat; with an endpoint, that is a column of it (with the model, or the one that it has in memory)."""
+    sitting = sitting_of(app)
+    if sitting is None:
+        return
+    if endpoint and (why := sitting.take(endpoint, model)):
+        app.say(why, 8.0, topic="chat")
+    elif not endpoint and not sitting.talk.columns and (found := first_choice(app.fleet)) is not None:
+        sitting.talk.add(*found)
+    if not isinstance(app.screen, ChatScreen):
+        app.do_view_fleet()
+        app.push_screen(ChatScreen(sitting))
+
+
+def chat_with(app: ConsoleApp, view: EndpointView | None, model: ModelReading | None) -> None:
+    """The chat with what is selected; of an endpoint, the model that it has in memory, or only has."""
+    if view is None:
+        app.say("nothing is selected")
+        return
+    from quarterdeck.tui.chat.picker import offered
+
+    of_it = [one for each, one in offered(app.fleet) if each.name == view.name]
+    chosen = model.id if model is not None else of_it[0].id if of_it else ""
+    if chosen:
+        open_chat(app, view.name, chosen)
+    else:
+        app.say(f"{view.name} has told of no models yet")
+
+
+async def _bring_markdown() -> None:
+    """Importing it takes 0.1 s: not when the first answer is done."""
+    await asyncio.to_thread(importlib.import_module, "quarterdeck.tui.chat.markdown")
+
+
+class ChatScreen(ChatCommands):
+    """The pane."""
+
+    where = "chat"
+    BINDINGS = bindings("chat")
+    AUTO_FOCUS = ""
+    DEFAULT_CSS = """
+    ChatScreen > #columns { height: 1fr; width: 1fr; }
+    """
+
+    def __init__(self, sitting: Sitting) -> None:
+        super().__init__()
+        self.sitting = sitting
+        self.typing = True
+        """Whether the keys are meant for the prompt."""
+        self.panes = [ChatColumn() for _ in range(MOST_COLUMNS)]
+        self.prompt = PromptBox(sitting.draft)
+        self._head = LinesBlock(id="title", height=1)
+        self._status = StatusLine()
+        self._frame: Frame | None = None
+        self._painter: Timer | None = None
+        self._pause = FASTEST_S
+        self._feet_at = 0.0
+        self._shape: tuple[object, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        """Title, columns, prompt, status."""
+        yield self._head
+        with Horizontal(id="columns"):
+            yield from self.panes
+        yield from (self.prompt, self._status)
+
+    def on_mount(self) -> None:
+        """The prompt has the keys."""
+        super().on_mount()
+        if self.typing:
+            self.set_focus(self.prompt)
+        self.sitting.spawn(asyncio.get_running_loop().create_task(_bring_markdown()))
+
+    # ---- drawing
+
+    @property
+    def _now(self) -> float:
+        return self.sitting.desk.clock.monotonic()
+
+    def draw(self, frame: Frame) -> None:
+        """Bring a frame to the widgets."""
+        self._frame = frame
+        self._arrange()
+        self._draw_texts()
+        self._draw_edges()
+        self._go_on_painting()
+
+    def _arrange(self) -> None:
+        """Who is in view, and how high everything is."""
+        columns, (width, height) = self.sitting.talk.columns, self.room
+        fit = max(1, min(len(columns), width // NARROWEST))
+        at = self.sitting.at if self.sitting.column is not None else 0
+        first = min(max(0, at - fit + 1), max(0, len(columns) - fit))
+        shape = (first, fit, len(columns), height)
+        if shape == self._shape:
+            return
+        self._shape = shape
+        for place, pane in enumerate(self.panes):
+            pane.display = first <= place < first + fit if columns else place == 0
+            pane.set_class(place > first, "after")
+            pane.set_foot(1 if height < 14 else 2 if height < 20 else 3 if height < 30 else 4 if height < 50 else 6)
+        self.prompt.styles.height = 1 if height < 14 else 3 if height < 30 else 4
+
+    def _draw_texts(self) -> None:
+        sitting, now, width = self.sitting, self._now, self.room.width
+        for place, pane in enumerate(self.panes):
+            if not pane.display:
+                continue
+            column = sitting.talk.columns[place] if place < len(sitting.talk.columns) else None
+            transcript = pane.text.transcript
+            transcript.raw, transcript.unfolded = sitting.raw, sitting.unfolded
+            if column is None or not column.turns:
+                pane.text.empty = empty_lines(column, sitting, min(width, pane.size.width or width) - 2)
+            pane.text.show(column.turns if column is not None else (), now)
+            pane.render_done()
+
+    def _draw_edges(self) -> None:
+        """Heads, feet, title and status."""
+        if self._frame is None:
+            return
+        sitting, now = self.sitting, self._now
+        self._feet_at = now
+        views = {view.name: view for view in self._frame.fleet.endpoints}
+        for place, pane in enumerate(self.panes):
+            if pane.display:
+                column = sitting.talk.columns[place] if place < len(sitting.talk.columns) else None
+                pane.show(*self._edges(column, place, pane, views, now))
+        names = [figures.LETTERS[n] if sitting.talk.hidden else c.model for n, c in enumerate(sitting.talk.columns)]
+        tabs = len(names) > sum(pane.display for pane in self.panes)
+        title = figures.title_line(
+            names=names, at=sitting.at, hidden=tabs, asides=asides(sitting), width=self.room.width
+        )
+        self._head.show([title])
+        self._draw_status(self._frame)
+
+    def _edges(
+        self, column: Column | None, place: int, pane: ChatColumn, views: dict[str, EndpointView], now: float
+    ) -> tuple[Line, Sequence[Line]]:
+        width = pane.head.size.width or self.room.width
+        if column is None:
+            return Line((), "head"), ()
+        talk = self.sitting.talk
+        view, spec = views.get(column.endpoint), talk.spec(column.endpoint)
+        head = figures.head_line(
+            column,
+            view,
+            place,
+            width,
+            selected=place == self.sitting.at,
+            hidden=talk.hidden,
+            boundary=spec.boundary if spec is not None else None,
+        )
+        if talk.hidden and column.last is not None and column.last.ended:
+            return head, figures.hidden_foot(column.last)
+        return head, figures.foot_lines(column.last, view, now, width, pane.foot_height)
+
+    def _draw_status(self, frame: Frame) -> None:
+        app, talk = self.console_app, self.sitting.talk
+        self._status.show_status(
+            Status(
+                frame.fleet,
+                interval=app.interval,
+                paused=app.paused,
+                started=app.engine is not None,
+                read_only=app.read_only,
+                notice=app.notice,
+                hints=hints(typing=self.typing, busy=talk.busy),
+            )
+        )
+
+    # ---- painting while text comes in
+
+    def _go_on_painting(self) -> None:
+        """Until nothing more comes, and all that came is shown."""
+        if self._painter is None and self._streams:
+            self._painter = self.set_timer(self._pause, self._paint)
+
+    @property
+    def _streams(self) -> bool:
+        return self.sitting.talk.busy or any(pane.display and pane.text.transcript.behind for pane in self.panes)
+
+    def _paint(self) -> None:
+        begun = time.perf_counter()
+        self._painter = None
+        if not self.is_attached:
+            return
+        still = self._streams
+        if self.console_app.in_view is self:
+            self._draw_texts()
+            if not still or self._now - self._feet_at >= FEET_EVERY_S:
+                self._draw_edges()
+            self.call_after_refresh(self._painted, begun)
+        if not self._streams:
+            self.call_later(self.again)
+        self._go_on_painting()
+
+    def _painted(self, begun: float) -> None:
+        """The dearer a paint is, the fewer there are."""
+        took = time.perf_counter() - begun
+        self._pause = min(SLOWEST_S, max(FASTEST_S, 0.7 * self._pause + 0.3 * took * SHARE))
+
+    def again(self) -> None:
+        """Draw what changed."""
+        if self.is_attached and self._frame is not None:
+            self.console_app.redraw()
+
+    # ---- keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While somebody writes, letters are no commands, also before the prompt has the keys."""
+        if action == "run" and self.typing and self.focused is not self.prompt and parameters:
+            return parameters[0] not in _LETTERS
+        return super().check_action(action, parameters)
+
+    def takes_text(self, character: str) -> bool:
+        """What was typed before the prompt had the keys."""
+        if self.typing:
+            self.prompt.type(character)
+        return self.typing
+
+    def do_write(self) -> None:
+        """The keys go to the prompt, or to the columns."""
+        self._write(not self.typing)
+
+    def _write(self, typing: bool) -> None:
+        self.typing = typing
+        self.set_focus(self.prompt if typing else None)
+        self._draw_edges()
+
+    def do_submit(self) -> None:
+        """Enter: send; from the columns: write."""
+        if self.typing:
+            self.send()
+        else:
+            self._write(True)
+
+    def on_prompt_box_submitted(self) -> None:
+        """Enter in the prompt."""
+        self.send()
+
+    def do_back(self) -> None:
+        """Cancel what is on its way; else to the columns; else back."""
+        if self.sitting.talk.cancel_all():
+            self.tell("cancelled; what came stays, R asks a column again")
+            self.again()
+        elif self.typing:
+            self._write(False)
+        else:
+            self.app.pop_screen()
+
+    def do_leave(self) -> None:
+        """Back; answers go on coming in."""
+        self.app.pop_screen()
+
+    # ---- sending
+
+    def send(self) -> None:
+        """Send what is typed to all columns, if it may go there."""
+        talk, typed = self.sitting.talk, self.prompt.typed
+        if why := self._why_not(typed):
+            self.tell(why)
+        elif not talk.columns:
+            self.do_add_column()
+        else:
+            self._sending(list(talk.columns), clear=True).begin(typed)
+
+    def _why_not(self, typed: str) -> str:
+        if self.console_app.read_only:
+            return "read-only: nothing is sent from here; a request costs the server work"
+        if self.sitting.talk.busy:
+            return "answers are still coming; Esc cancels them"
+        return "" if typed.strip() else "nothing is typed"
+
+    def _sending(self, columns: list[Column], *, clear: bool) -> Sending:
+        talk, draft, before = self.sitting.talk, self.sitting.draft, self.prompt.typed
+
+        def go(prompt: Prompt) -> None:
+            if clear:
+                draft.history.add(before)
+                draft.text = ""
+                if self.is_attached and self.prompt.typed == before:
+                    self.prompt.set_text("")
+                talk.send(prompt, columns)
+            else:
+                talk.retry(columns[0])
+            for pane in self.panes:
+                pane.text.following = True
+            self.again()
+
+        return Sending(self.console_app, self.sitting, columns, go)
+
+    def do_retry_column(self) -> None:
+        """The last prompt once more."""
+        column = self.sitting.column
+        if column is None or column.last is None:
+            self.tell("nothing was asked yet")
+        elif column.busy:
+            self.tell("its answer is still coming; x cancels it")
+        elif self.console_app.read_only:
+            self.tell(self._why_not(""))
+        else:
+            self._sending([column], clear=False).ask(column.last.prompt)
+
+    def do_cancel_column(self) -> None:
+        """Stop the selected one."""
+        column = self.sitting.column
+        if column is not None and column.busy:
+            self.sitting.talk.cancel(column)
+            self.call_later(self.again)
+        else:
+            self.tell("nothing is on its way there")
+
+    def do_new_chat(self) -> None:
+        """Forget what was said."""
+        self.sitting.talk.clear()
+        self.again()
+
+    def do_editor(self) -> None:
+        """Write the prompt elsewhere."""
+        from quarterdeck.tui.chat.editor import edit
+
+        self.sitting.spawn(edit(self.console_app, self.prompt))
+
+    # ---- reading
+
+    def on_chat_column_picked(self, event: ChatColumn.Picked) -> None:
+        """Clicked."""
+        self._select(self.panes.index(event.column))
+
+    def do_previous_column(self) -> None:
+        """At the left."""
+        self._select(self.sitting.at - 1)
+
+    def do_next_column(self) -> None:
+        """At the right."""
+        self._select(self.sitting.at + 1)
+
+    def _select(self, place: int) -> None:
+        self.sitting.at = max(0, min(place, len(self.sitting.talk.columns) - 1))
+        self.again()
+
+    def do_formatted(self) -> None:
+        """As it came, or rendered."""
+        self.sitting.raw = not self.sitting.raw
+        self.tell("answers as they came" if self.sitting.raw else "answers rendered as Markdown once they are done")
+        self.again()
+
+    def do_thoughts(self) -> None:
+        """Fold or unfold."""
+        self.sitting.unfolded = not self.sitting.unfolded
+        self.again()
+
+    def _scroll(self, lines: int) -> None:
+        self.panes[self.sitting.at].text.scroll_by(lines)
+
+    @property
+    def _page(self) -> int:
+        return max(1, self.panes[self.sitting.at].text.size.height - 1)
+
+    def do_up(self) -> None:
+        """A line back."""
+        self._scroll(-1)
+
+    def do_down(self) -> None:
+        """A line on."""
+        self._scroll(1)
+
+    def do_page_up(self) -> None:
+        """A window back."""
+        self._scroll(-self._page)
+
+    def do_page_down(self) -> None:
+        """A window on."""
+        self._scroll(self._page)
+
+    def do_top(self) -> None:
+        """To the beginning."""
+        self.panes[self.sitting.at].text.to_top()
+
+    def do_bottom(self) -> None:
+        """To the end, and follow it."""
+        self.panes[self.sitting.at].text.to_end()

@@ -1,0 +1,448 @@
+"""The chat on the screen: what it shows in every state, what its keys do, what may not happen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual import events
+
+from chat_fakes import DONE, FakeDesk, Script, Wire, answer, failure, fleet_file, wire
+from console_driver import Console
+from fakes import FrozenClock
+from quarterdeck.config.fleet import FleetConfig
+from quarterdeck.model.chat.answer import Ending, Piece, ServerTimings, Usage
+from quarterdeck.model.chat.boundary import Policy, Rule
+from quarterdeck.tui.app import ConsoleApp
+from quarterdeck.tui.chat.picker import PickScreen
+from quarterdeck.tui.screens.chat import ChatScreen, open_chat
+from quarterdeck.tui.screens.fleet import FleetScreen
+
+__all__ = ["wire"]
+
+
+@asynccontextmanager
+async def chatting(
+    *columns: tuple[str, str], size: tuple[int, int] = (120, 36), config: FleetConfig | None = None
+) -> AsyncIterator[Console]:
+    """The chat is open, with these columns."""
+    clock = FrozenClock()
+    desk = FakeDesk(clock, config)
+    app = ConsoleApp(desk.fleet, make_engine=lambda _: desk, clock=clock.clock)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        it = Console(app, pilot, desk, clock)
+        for endpoint, model in columns:
+            open_chat(app, endpoint, model)
+        if not columns:
+            await it.press("4")
+        await it.sees(" Chat")
+        await pilot.pause()
+        yield it
+
+
+def chat(it: Console) -> ChatScreen:
+    screen = it.app.in_view
+    assert isinstance(screen, ChatScreen)
+    return screen
+
+
+async def ask(it: Console, text: str = "go") -> None:
+    await it.press(*text, "enter")
+
+
+def columns(it: Console) -> list[tuple[str, str]]:
+    return [(column.endpoint, column.model) for column in chat(it).sitting.talk.columns]
+
+
+def ending(it: Console, place: int) -> Ending | None:
+    turn = chat(it).sitting.talk.columns[place].last
+    assert turn is not None
+    return turn.answer.ending
+
+
+# ---- states
+
+
+async def test_it_opens_with_a_model_that_is_in_memory_and_the_prompt_has_the_keys(wire: Wire) -> None:
+    async with chatting() as it:
+        assert "qwen3:8b  lab · ollama" in it.text
+        assert "Nothing was asked yet." in it.text
+        await ask(it, "hello xqv")
+        await it.sees("yes")
+        assert wire.prompts("lab") == ["hello xqv"]
+
+
+async def test_an_answer_streams_and_its_numbers_stand_beneath_it(wire: Wire) -> None:
+    gate = asyncio.Event()
+    done = Piece(finish="stop", usage=Usage(1204, 41), timings=ServerTimings("Ollama", prompt_s=0.31, decode_s=2.0, output_tokens=41, total_s=2.5))  # fmt: skip
+    async with chatting(("lab", "qwen3:8b")) as it:
+        later = lambda s: lambda: it.clock.advance(s)  # noqa: E731
+        wire.on("lab", Script([later(0.4), "Hello ", later(2.0), "world", gate, done]))
+        await ask(it)
+        await it.sees("Hello world")
+        await it.sees("TTFT 400 ms")
+        assert "answering 2 s" in it.text
+        assert "Esc cancel all" in it.text
+        gate.set()
+        for text in ("TTFT 400 ms", "20 tok/s", "in 1204", "out 41", "total 2.4 s", "stop", "warm", "queue 0", "$ –"):
+            await it.sees(text)
+        await it.sees("it says 20 tok/s  prompt 310 ms  total 2.5 s  (Ollama)")
+        await it.sees("session: 1204 in, 41 out")
+
+
+async def test_what_it_waits_for_is_said(wire: Wire) -> None:
+    for name in ("lab", "prod"):
+        wire.on(name, Script([asyncio.Event()]))
+    async with chatting(("lab", "gemma3:12b"), ("prod", "qwen3-32b")) as it:
+        await ask(it)
+        it.clock.advance(3)
+        await it.tick()
+        await it.sees("loading the model 3 s")
+        await it.sees("waiting 3 s; 4 queued there")
+        await it.press("escape")
+
+
+FAULTS = [
+    ([failure("connection reset")], "FAILED: connection reset"),
+    (["half", failure("connection reset")], "what came before is kept"),
+    (["half", ValueError("surprise")], "FAILED: the answer can't be read (ValueError)"),
+    ([DONE], "the answer is empty"),
+    (["long ", Piece(finish="length", usage=Usage(1, 2))], "the answer was cut"),
+    ([Piece(text="x", note="temperature is ignored"), DONE], "· temperature is ignored"),
+]
+
+
+@pytest.mark.parametrize(("steps", "word"), FAULTS)
+async def test_each_column_ends_with_the_right_word_and_the_other_goes_on(
+    wire: Wire, steps: list[Any], word: str
+) -> None:
+    wire.on("lab", Script(steps))
+    wire.on("prod", answer("all is well"))
+    async with chatting(("lab", "a"), ("prod", "b"), size=(160, 36)) as it:
+        await ask(it)
+        await it.sees(word)
+        await it.sees("all is well")
+
+
+HOSTILE = [
+    "\x1b[2J\x1b[31mred\x07 \x9b1;1H\x1b]0;title\x07\x1b]8;;http://x\x1b\\link",
+    "[bold]markup[/bold] [@click=app.quit]x[/] [link=http://x]y[/link]",
+    "a\r\nb\rc\x00\x08\x7f\u202eturned\u200b",
+    "日本語" * 200 + "e" + "\u0301" * 50,
+    "`" * 300 + "\n" + "> " * 500 + "\n" + "[" * 3000,
+    "&#27;[2J &#x9b;1H",
+    "x" * 10_000_000,
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+async def test_hostile_text_leaves_the_screen_clean(wire: Wire, text: str) -> None:
+    wire.on("lab", Script([text, "\n\nthe end", DONE]))
+    wire.on("prod", answer("untouched"))
+    async with chatting(("lab", "a"), ("prod", "b")) as it:
+        await ask(it)
+        for _ in range(400):
+            await it.pilot.pause()
+            it.app.tick()
+            if "the end" in it.text:
+                break
+        await it.sees("the end")
+        assert "untouched" in it.text
+        screen = it.app.screen
+        for line in screen._compositor.render_strips(it.app.size):
+            assert line.cell_length == 120
+            assert line.text.isprintable(), repr(line.text)
+        assert "[31m" not in it.text or "red" in it.text
+        await it.press("escape")
+
+
+async def test_a_resize_while_it_streams_wraps_anew_and_loses_nothing(wire: Wire) -> None:
+    gate = asyncio.Event()
+    wire.on("lab", Script(["word " * 60, gate, "last", DONE]))
+    async with chatting(("lab", "a"), size=(120, 36)) as it:
+        await ask(it)
+        await it.sees("word word")
+        for size in ((80, 24), (40, 10), (200, 60)):
+            await it.pilot.resize_terminal(*size)
+            await it.sees("word word")
+        gate.set()
+        await it.sees("last")
+        assert it.text.count("word") == 60
+
+
+@pytest.mark.parametrize(("size", "seen"), [((80, 24), 1), ((120, 36), 2), ((200, 60), 4), ((40, 10), 1)])
+async def test_so_many_columns_are_in_view_and_the_others_are_tabs(
+    wire: Wire, size: tuple[int, int], seen: int
+) -> None:
+    wanted = (("lab", "qwen3:8b"), ("prod", "qwen3-32b"), ("lab", "gemma3:12b"), ("prod", "other"))
+    async with chatting(*wanted, size=size) as it:
+        assert sum(pane.display for pane in chat(it).panes) == seen
+        await ask(it)
+        await it.sees("yes")
+        assert len([1 for name, _ in wire.asked]) == 4
+        await it.press("tab", "h", "h", "h")
+        assert chat(it).sitting.at == 0
+        await it.sees("▌qwen3:8b" if size[0] > 40 else "▌qwen3:8b"[:6])
+
+
+# ---- leaving and coming back, keys
+
+
+async def test_answers_come_in_while_nobody_looks(wire: Wire) -> None:
+    gate = asyncio.Event()
+    wire.on("lab", Script(["begun ", gate, "and ended", DONE]))
+    async with chatting(("lab", "a")) as it:
+        await ask(it)
+        await it.sees("begun")
+        await it.press("tab", "1")
+        assert isinstance(it.app.screen, FleetScreen)
+        gate.set()
+        for _ in range(20):
+            await it.pilot.pause()
+        await it.press("4")
+        await it.sees("begun and ended")
+
+
+async def test_a_draft_outlives_the_screen(wire: Wire) -> None:
+    async with chatting(("lab", "a")) as it:
+        await it.press(*"half a", "escape", "escape")
+        assert isinstance(it.app.screen, FleetScreen)
+        await it.press("4")
+        await it.sees("half a")
+        assert wire.asked == []
+
+
+async def test_escape_cancels_all_x_cancels_one_and_retry_asks_one(wire: Wire) -> None:
+    wire.on("lab", Script(["half", asyncio.Event()]), answer("again"))
+    wire.on("prod", Script(["part", asyncio.Event()]))
+    async with chatting(("lab", "a"), ("prod", "b")) as it:
+        await ask(it)
+        await it.sees("half")
+        await it.press("tab", "h", "x")
+        await it.sees("── cancelled ──")
+        assert [ending(it, 0), ending(it, 1)] == [Ending.CANCELLED, None]
+        await it.press("R")
+        await it.sees("again")
+        await it.press("escape")
+        for _ in range(5):
+            await it.pilot.pause()
+        assert [ending(it, 0), ending(it, 1)] == [Ending.DONE, Ending.CANCELLED]
+        assert isinstance(it.app.screen, ChatScreen)
+
+
+def burst(app: ConsoleApp, text: str) -> None:
+    """All at once: nothing is drawn or mounted between two keys."""
+    for character in text:
+        app.post_message(events.Key({"\n": "enter", " ": "space"}.get(character, character), character if character != "\n" else None))  # fmt: skip
+
+
+@pytest.mark.parametrize("words", ["a quit dxRvbsS", "Paste: q1256 DULP", "yes\n"])
+async def test_what_is_typed_ahead_of_the_prompt_is_never_a_command(wire: Wire, words: str) -> None:
+    clock = FrozenClock()
+    desk = FakeDesk(clock)
+    app = ConsoleApp(desk.fleet, make_engine=lambda _: desk, clock=clock.clock)
+    async with app.run_test(size=(120, 36)) as pilot:
+        it = Console(app, pilot, desk, clock)
+        await pilot.pause()
+        burst(app, "4" + words)
+        for _ in range(20):
+            await pilot.pause()
+        assert isinstance(app.screen, ChatScreen)
+        assert columns(it) == [("lab", "qwen3:8b")]
+        if words.endswith("\n"):
+            await it.sees("▌ yes")
+        else:
+            assert app.screen.prompt.text == words
+
+
+async def test_enter_sends_ctrl_j_is_a_new_line_and_up_brings_back_what_was_sent(wire: Wire) -> None:
+    async with chatting(("lab", "a")) as it:
+        await it.press(*"one", "ctrl+j", *"two", "enter")
+        await it.sees("▌ two")
+        assert wire.prompts("lab") == ["one\ntwo"]
+        await it.press(*"draft", "up")
+        assert chat(it).prompt.text == "one\ntwo"
+        await it.press("down")
+        assert chat(it).prompt.text == "draft"
+
+
+async def test_a_long_paste_is_folded_and_sent_whole(wire: Wire) -> None:
+    async with chatting(("lab", "a")) as it:
+        it.app.screen.focused.post_message(events.Paste("sum up \x1b[2J" + "@/etc/passwd " * 500))  # type: ignore[union-attr]
+        await it.sees("[paste 1:")
+        await it.press("enter")
+        await it.sees("yes")
+        assert wire.prompts("lab") == ["sum up " + "@/etc/passwd " * 500]
+
+
+async def test_models_are_picked_by_typing_and_changed_and_removed(wire: Wire) -> None:
+    async with chatting(("lab", "qwen3:8b")) as it:
+        await it.press("tab", "a")
+        assert isinstance(it.app.screen, PickScreen)
+        await it.sees("EXTERNAL served")
+        await it.press(*"32b", "enter")
+        await it.sees("qwen3-32b  prod · vllm")
+        await it.press("m", *"gemma", "enter")
+        await it.sees("gemma3:12b  lab")
+        assert columns(it) == [("lab", "qwen3:8b"), ("lab", "gemma3:12b")]
+        await it.press("d")
+        assert columns(it) == [("lab", "qwen3:8b")]
+
+
+async def test_c_on_the_fleet_adds_what_is_selected(wire: Wire) -> None:
+    async with chatting() as it:
+        await it.press("tab", "1")
+        for _ in range(9):
+            if it.selected == "prod":
+                break
+            await it.press("down")
+        await it.press("c")
+        await it.sees("qwen3-32b  prod · vllm")
+        assert ("prod", "qwen3-32b") in columns(it)
+
+
+async def test_settings_are_checked_at_once_and_sent(wire: Wire) -> None:
+    async with chatting(("lab", "a")) as it:
+        await it.press("tab", "s")
+        await it.sees("system prompt")
+        await it.press("down", "down", *"7", "enter")
+        await it.sees("expected more than 0 to 1")
+        await it.press("backspace", *"0.5", "enter")
+        await it.sees("top-p 0.5")
+        await it.press("tab", *"go", "enter")
+        await it.sees("yes")
+        assert wire.asked[0][1].sampling.top_p == 0.5
+
+
+# ---- boundary
+
+
+async def test_an_external_column_asks_once_and_no_letter_says_yes(wire: Wire) -> None:
+    async with chatting(("cloud", "atlas"), ("lab", "qwen3:8b")) as it:
+        assert "EXTERNAL" in it.text
+        await ask(it, "secret")
+        await it.sees("leaves for api.together.ai")
+        assert wire.asked == []
+        await it.press(*"yes", "enter")
+        await it.sees("NOT SENT")
+        assert [name for name, _ in wire.asked] == ["lab"]
+        await ask(it, "again")
+        await it.sees("leaves for api.together.ai")
+        await it.press("left", "enter")
+        for _ in range(10):
+            await it.pilot.pause()
+        assert wire.prompts("cloud") == ["again"]
+        await ask(it, "third")
+        for _ in range(10):
+            await it.pilot.pause()
+        assert wire.prompts("cloud") == ["again", "third"]
+
+
+async def test_each_external_endpoint_is_asked_for(wire: Wire) -> None:
+    async with chatting(("cloud", "atlas"), ("other", "nova"), ("lab", "qwen3:8b"), size=(200, 60)) as it:
+        await ask(it)
+        await it.sees("api.together.ai")
+        await it.press("left", "enter")
+        await it.sees("openrouter.ai")
+        await it.press("escape")
+        await it.sees("NOT SENT")
+        assert {name for name, _ in wire.asked} == {"cloud", "lab"}
+
+
+async def test_never_and_read_only_are_said(wire: Wire) -> None:
+    async with chatting(("cloud", "atlas"), ("lab", "a"), config=fleet_file(Policy(Rule.NEVER))) as it:
+        await ask(it)
+        await it.sees("NOT SENT")
+        await it.sees("no prompt leaves")
+    async with chatting(("lab", "a"), config=fleet_file(read_only=True)) as it:
+        await ask(it)
+        await it.sees("read-only: nothing is sent")
+    assert wire.prompts("cloud") == []
+    assert wire.prompts("lab") == ["go"]
+
+
+async def test_an_attached_file_is_shown_resolved_and_a_bad_one_is_refused(wire: Wire, tmp_path: Path) -> None:
+    note = tmp_path / "note.txt"
+    note.write_text("remember")
+    async with chatting(("lab", "a"), size=(160, 36)) as it:
+        it.app.screen.focused.insert(f"read @{note}")  # type: ignore[union-attr]
+        await it.press("enter")
+        await it.sees(f"attached {note}")
+        assert "remember" in wire.prompts("lab")[0]
+        it.app.screen.focused.insert("read @/no/such")  # type: ignore[union-attr]
+        await it.press("enter")
+        await it.sees("not sent: there is no file /no/such")
+        assert chat(it).prompt.text == "read @/no/such"
+
+
+# ---- judging, cases
+
+
+async def test_blind_hides_every_name_until_a_vote(wire: Wire) -> None:
+    wire.on("lab", answer("first"))
+    wire.on("prod", answer("second"))
+    async with chatting(("lab", "qwen3:8b"), ("prod", "qwen3-32b")) as it:
+        await it.press("tab", "b", "tab")
+        await ask(it)
+        await it.sees("first")
+        await it.sees("second")
+        await it.sees("done")
+        shown = it.text
+        assert not [word for word in ("qwen", "lab ·", "prod ·", "tok/s", "TTFT") if word in shown]
+        place = next(n for n, column in enumerate(chat(it).sitting.talk.columns) if column.endpoint == "prod")
+        await it.press("tab", "v", str(place + 1))
+        await it.sees("qwen3-32b  prod")
+        vote = chat(it).sitting.votes[0]
+        assert (vote.first, vote.second, vote.choice) == ("qwen3-32b@prod", "qwen3:8b@lab", "first")
+
+
+async def test_differences_votes_notes_and_numbers_are_pages(wire: Wire) -> None:
+    wire.on("lab", answer("the same old words"))
+    wire.on("prod", answer("the same new words"))
+    async with chatting(("lab", "a"), ("prod", "b")) as it:
+        await ask(it)
+        await it.sees("new words")
+        await it.press("tab", "v", "t")
+        await it.sees("voted")
+        await it.press("D")
+        await it.sees("the same {+old+}[-new-] words" if chat_at(it) == 0 else "the same [-new-]{+old+} words")
+        await it.press("escape", "o")
+        await it.sees("Measured here")
+        await it.press("escape", "n", *"good", "enter")
+        await it.sees("note: good")
+        it.app.do_palette()
+        await it.pilot.pause()
+        await it.press(*"votes", "enter")
+        await it.sees("1 tie, 0 both bad")
+
+
+def chat_at(it: Console) -> int:
+    return it.app.chat.at if it.app.chat is not None else -1
+
+
+async def test_a_prompt_becomes_a_case(wire: Wire, tmp_path: Path) -> None:
+    path = tmp_path / "cases.jsonl"
+    path.write_text('{"prompt": "old"}')
+    async with chatting(("lab", "a")) as it:
+        await ask(it, "keep me")
+        await it.sees("yes")
+        chat(it).sitting.case_file = str(path)
+        await it.press("ctrl+s")
+        await it.sees("Save the last prompt")
+        await it.press("enter")
+        await it.sees("saved as line 2")
+    assert path.read_text().splitlines() == ['{"prompt": "old"}', '{"prompt": "keep me"}']
+
+
+async def test_no_prompt_is_found_on_disk(wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "TMPDIR"):
+        monkeypatch.setenv(name, str(tmp_path))
+    async with chatting(("lab", "a")) as it:
+        await ask(it, "marmalade")
+        await it.sees("yes")
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and b"marmalade" in path.read_bytes()] == []
