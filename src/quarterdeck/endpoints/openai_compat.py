@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from quarterdeck.endpoints.base import openai_models
-from quarterdeck.endpoints.prices import listed_prices
-from quarterdeck.model.chat.price import Price
 from quarterdeck.model.models import ModelState
 from quarterdeck.model.reading import Facts
 from quarterdeck.wire.failure import foreign
 from quarterdeck.wire.http import Fetch
+
+if TYPE_CHECKING:
+    from quarterdeck.model.chat.price import Price
 
 NO_LOAD = "running, waiting and tok/s are unknown: the OpenAI interface has no load numbers; timings are those of our own requests"
 
@@ -44,6 +46,14 @@ class OpenAICompatible:
         if models is None:
             raise foreign("an OpenAI-compatible server")
         if answer.body != self._listed[0]:
-            self._listed = (answer.body, listed_prices(answer.body, time.strftime("%Y-%m-%d", time.gmtime())))
+            self._listed = (answer.body, _prices(answer.body))
         origins = {"models": self._path} | ({"prices": self._path} if self._listed[1] else {})
         return Facts("openai", models=models, prices=self._listed[1], notes=(NO_LOAD,), origins=origins)
+
+
+def _prices(body: bytes) -> Mapping[str, Price]:
+    if b'"pricing"' not in body:
+        return {}
+    from quarterdeck.endpoints.prices import listed_prices
+
+    return listed_prices(body, time.strftime("%Y-%m-%d", time.gmtime()))

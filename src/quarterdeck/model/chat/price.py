@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from quarterdeck.model.chat.answer import Usage
+if TYPE_CHECKING:  # every poll of a price list imports this, and asks nobody anything
+    from quarterdeck.model.chat.answer import Usage
 
 PER = 1_000_000.0
 """Prices are per so many tokens."""
