@@ -32,11 +32,11 @@ def contrast(ink: str, ground: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def test_there_are_a_dark_and_a_light_one() -> None:
-    assert OURS == ["quarterdeck-day", "quarterdeck-night"]
+def test_there_are_dark_and_light_ones() -> None:
     loaded = [themes.load(name, [themes.packaged_folder()]) for name in OURS]
-    assert [one.theme.dark for one in loaded] == [False, True]
     assert not any(one.problem for one in loaded)
+    assert {one.theme.name for one in loaded if not one.theme.dark} == {"lisbon-noon", "quarterdeck-day", "reykjavik-frost"}
+    assert len(loaded) == 8
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -52,7 +52,7 @@ def test_text_can_be_read_on_every_ground(name: str) -> None:
     states = [f"state-{state.value.lower()}" for state in State]
     for ground in GROUNDS:
         for ink in ("ink", "ink-strong", "ink-muted", "ink-accent", *states):
-            assert contrast(colours[ink], colours[ground]) >= 4.0, (ink, ground)
+            assert contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)
         assert contrast(colours["ink-faint"], colours[ground]) >= 2.2, ground
 
 
