@@ -23,9 +23,10 @@ from quarterdeck.endpoints.chat.open import stream
 from quarterdeck.engine.engine import Engine
 from quarterdeck.model.chat.request import ChatRequest, Message, Role
 from quarterdeck.tui.app import ConsoleApp
+from quarterdeck.tui.chat.entering import open_chat
 from quarterdeck.tui.chat.sitting import sitting_of
 from quarterdeck.tui.chat.stream_text import StreamText
-from quarterdeck.tui.screens.chat import ChatScreen, open_chat
+from quarterdeck.tui.screens.chat import ChatScreen
 
 STREAMS = 4
 

@@ -22,7 +22,9 @@ BOUNDS = (0.1, 0.25, 0.5, 1.0, float("inf"))
 def _row(second: int, place: int) -> EndpointView:
     at = START_AT + second
     down = place == 1 and DOWN_FROM <= second < DOWN_TO
-    events = (Event(START_AT + DOWN_FROM, EventKind.STATE, "DOWN", "b is DOWN: refused"),) if second >= DOWN_FROM else ()
+    events = (
+        (Event(START_AT + DOWN_FROM, EventKind.STATE, "DOWN", "b is DOWN: refused"),) if second >= DOWN_FROM else ()
+    )
     if second >= DOWN_TO:
         events += (Event(START_AT + DOWN_TO, EventKind.STATE, "OK", "b is OK"),)
     tps = None if down else 100.0 + second * 1.7 + place / 3

@@ -8,7 +8,8 @@ import random
 import pytest
 
 from chat_fakes import DONE, FakeDesk, Script, Wire, answer, failure, fleet_file, settle, typed, wire
-from quarterdeck.engine.chat.conversation import Column, Conversation, Phase, Settings, Turn
+from quarterdeck.engine.chat.columns import Column, Phase, Settings, Turn
+from quarterdeck.engine.chat.conversation import Conversation
 from quarterdeck.engine.chat.session import Session
 from quarterdeck.model.chat.answer import Ending, Piece, ServerTimings
 from quarterdeck.model.chat.boundary import Policy, Rule

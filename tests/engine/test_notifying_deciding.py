@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -126,7 +127,7 @@ def test_raised_and_cleared_take_turns(steps: list[tuple[str, int, bool]]) -> No
         decision = decide(SINK, state, shown[how], now)
         heard += words(decision.notices)
         state = dict(decision.told)
-    for first, second in zip(heard, heard[1:], strict=False):
+    for first, second in pairwise(heard):
         assert (first, second) != (CLEARED, CLEARED)
     assert heard[:1] in ([], [RAISED])
 

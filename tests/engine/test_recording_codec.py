@@ -17,6 +17,7 @@ from quarterdeck.engine.recording.codec import from_plain, to_plain
 from quarterdeck.engine.recording.delta import SAME, DamagedError, apply, diff
 from quarterdeck.engine.recording.frames import dumped, loaded
 from quarterdeck.model.alerts.alert import Acknowledged, Alert, Severity
+from quarterdeck.model.chat.price import Price
 from quarterdeck.model.events import Event, EventKind
 from quarterdeck.model.fleet import Boundary, EndpointView, State
 from quarterdeck.model.gpu import GpuProcess, GpuView, Holder, Xid
@@ -26,7 +27,6 @@ from quarterdeck.model.job import Job, JobState, Order, Progress
 from quarterdeck.model.latency import Latencies, Window
 from quarterdeck.model.models import ModelReading, ModelState
 from quarterdeck.model.reading import EngineReading, Histogram
-from quarterdeck.model.chat.price import Price
 
 TEXT = st.text(st.characters(categories=("L", "N", "P", "S", "Zs"), exclude_characters="\u00a0"), max_size=12).map(
     lambda text: "".join(each for each in text if each.isprintable())
@@ -162,7 +162,10 @@ def test_of_another_version() -> None:
             "url": "u",
             "state": "MELTED",
             "aura": {"colour": 3},
-            "events": [{"at": 1, "kind": "eclipse", "word": "x", "text": "y"}, {"at": 1, "kind": "state", "word": "x", "text": "y"}],
+            "events": [
+                {"at": 1, "kind": "eclipse", "word": "x", "text": "y"},
+                {"at": 1, "kind": "state", "word": "x", "text": "y"},
+            ],
         },
     )
     assert (view.state, view.interval, len(view.events)) == (None, 2.0, 1)
@@ -194,7 +197,9 @@ def test_a_patch_makes_the_new_of_the_old(old: object, new: object) -> None:
 
 
 @given(st.lists(st.none() | FLOATS, max_size=9), st.lists(st.none() | FLOATS, max_size=3), st.integers(0, 9))
-def test_a_list_that_moves_on_is_told_by_its_new_end(old: list[float | None], more: list[float | None], drop: int) -> None:
+def test_a_list_that_moves_on_is_told_by_its_new_end(
+    old: list[float | None], more: list[float | None], drop: int
+) -> None:
     new = [*old[drop:], *more]
     patch = diff(old, new)
     assert new == (old if patch is SAME else apply(old, patch))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_recording_codec import alike
 
 from fakes import endpoint_view
 from quarterdeck.config.fleet import Auth, EndpointSpec, FleetConfig
@@ -26,7 +27,6 @@ from quarterdeck.errors import UsageError
 from quarterdeck.model.fleet import EMPTY_FLEET, FleetSnapshot
 from quarterdeck.model.job import Job, Order
 from recordings import START_AT, moments, recorded
-from test_recording_codec import alike
 
 
 @pytest.fixture
@@ -75,7 +75,9 @@ def test_rows_that_did_not_change_are_the_same_objects(file: Path) -> None:
 
 def test_seeking_finds_what_reading_on_finds(file: Path) -> None:
     snapshots = moments(40)
-    long = [replace(each, at=each.at + 40 * turn, time=each.time + 40 * turn) for turn in range(12) for each in snapshots]
+    long = [
+        replace(each, at=each.at + 40 * turn, time=each.time + 40 * turn) for turn in range(12) for each in snapshots
+    ]
     writer = Recorder(file)
     for snapshot in long:
         writer.take(snapshot)
@@ -157,19 +159,27 @@ def test_a_full_disk_ends_the_recording_and_nothing_else(file: Path, monkeypatch
     assert file.stat().st_size == writer.size
 
 
+class Watched:
+    """An engine under whose recorder the disk fills up."""
+
+    fleet = FleetConfig()
+
+    def __init__(self, writer: Recorder) -> None:
+        self._writer = writer
+
+    def snapshot(self) -> FleetSnapshot:
+        self._writer.problem = "recording stopped"
+        return EMPTY_FLEET
+
+
 async def test_a_full_disk_is_told_once(file: Path) -> None:
     said: list[str] = []
     writer = Recorder(file)
     writer.problem = "recording stopped: x: No space left on device"
-    await keep_recording(writer, lambda: EMPTY_FLEET, said.append)
+    await keep_recording(writer, Watched(writer), said.append)
     assert said == []  # who stopped it before has said so
     writer.problem = ""
-
-    def look() -> FleetSnapshot:
-        writer.problem = "recording stopped"
-        return EMPTY_FLEET
-
-    await keep_recording(writer, look, said.append)
+    await keep_recording(writer, Watched(writer), said.append)
     assert said == ["recording stopped"]
 
 
@@ -191,7 +201,9 @@ def test_no_key_of_the_fleet_gets_into_the_file(file: Path, monkeypatch: pytest.
     writer = recorder(file, fleet)
     leaky = endpoint_view("a", reason=f"401: bad key {KEY}", notes=("file-key-0123456789 was refused", '"' + KEY + '"'))
     order = Order("load", "a", "qwen", {"keep_alive": KEY})
-    writer.take(FleetSnapshot(at=1.0, time=1.0, endpoints=(leaky,), jobs=(Job("1", order, words=f"server said {KEY}"),)))
+    writer.take(
+        FleetSnapshot(at=1.0, time=1.0, endpoints=(leaky,), jobs=(Job("1", order, words=f"server said {KEY}"),))
+    )
     writer.take(FleetSnapshot(at=2.0, time=2.0, endpoints=(replace(leaky, reason=f"again {KEY}"),)))
     writer.close()
     text = everything_in(file)
@@ -211,7 +223,18 @@ def test_neither_prompts_nor_answers_nor_command_lines_are_fields_of_what_is_rec
     from quarterdeck.model.job import Job
 
     names = {field.name for kind in (EndpointView, Job, Alert, GpuProcess, Order) for field in _fields(kind)}
-    assert not names & {"prompt", "answer", "messages", "content", "argv", "args", "command", "cmdline", "environment", "key_value"}
+    assert not names & {
+        "prompt",
+        "answer",
+        "messages",
+        "content",
+        "argv",
+        "args",
+        "command",
+        "cmdline",
+        "environment",
+        "key_value",
+    }
 
 
 def everything_in(path: Path) -> str:
@@ -328,7 +351,10 @@ def test_a_hostile_sample_behind_good_ones_ends_it_there(file: Path) -> None:
         stream = zlib.compressobj(6)
         raws = [dumped({"s": {"endpoints": [{"name": "a", "url": "u"}]}}), dumped(bad)]
         parts = [stream.compress(raw) + stream.flush(zlib.Z_SYNC_FLUSH) for raw in raws]
-        both = [packed(kind, part, len(raw), at, at) for kind, part, raw, at in zip((2, 3), parts, raws, (1.0, 2.0), strict=True)]
+        both = [
+            packed(kind, part, len(raw), at, at)
+            for kind, part, raw, at in zip((2, 3), parts, raws, (1.0, 2.0), strict=True)
+        ]
         file.write_bytes(MARK + b"".join(both))
         recording = Recording(file)
         cursor = Cursor(recording)
@@ -358,7 +384,9 @@ def test_a_recording_of_a_newer_program_says_so(file: Path) -> None:
 
 def test_a_newer_one_that_can_be_read_is_read(file: Path) -> None:
     """Frames of a kind that nobody knows are skipped."""
-    payload = dumped({"version": 9, "reads": 1, "program": "9.1.0", "limits": {"busy_kv": 0.5, "moon": 1}, "interval": 5})
+    payload = dumped(
+        {"version": 9, "reads": 1, "program": "9.1.0", "limits": {"busy_kv": 0.5, "moon": 1}, "interval": 5}
+    )
     strange = struct.pack("<2sBIIIdd", b"\xf1Q", 77, 3, 3, 0, 0.0, 0.0)
     strange = struct.pack("<2sBIIIdd", b"\xf1Q", 77, 3, 3, zlib.crc32(b"abc", zlib.crc32(strange)), 0.0, 0.0) + b"abc"
     about = packed(Kind.ABOUT, payload, len(payload), 0, 0)

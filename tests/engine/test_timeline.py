@@ -10,9 +10,10 @@ from fakes import FrozenClock, endpoint_view, event, snapshot
 from quarterdeck.config.fleet import EventSettings, FleetConfig
 from quarterdeck.engine.engine import Engine
 from quarterdeck.engine.timeline.book import Book, Entry
+from quarterdeck.engine.timeline.collecting import MOST
 from quarterdeck.engine.timeline.deeds import Deeds
 from quarterdeck.engine.timeline.reading import read
-from quarterdeck.engine.timeline.timeline import AGAIN_S, MOST, Timeline, merged
+from quarterdeck.engine.timeline.timeline import AGAIN_S, Timeline, merged
 from quarterdeck.engine.timeline.witness import Witness
 from quarterdeck.model.fleet import FleetSnapshot
 from quarterdeck.model.happening import Happening, Topic
@@ -70,6 +71,19 @@ async def test_who_comes_later_sees_what_was_before(tmp_path: Path) -> None:
     assert rig.kept == [("state", "DOWN"), ("state", "STALE")]
 
 
+async def test_a_state_that_was_known_is_no_news(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.timeline.look(down(3000.0))
+    await rig.timeline.save()
+    later = rig.another(tmp_path)
+    await later.save()
+    later.look(down(0.0))
+    assert [one.at for one in later.happenings] == [UNIX - 3000]
+    twice = (event(0, "DOWN", "refused"), event(0, "OK", ""), event(0, "DOWN", "refused"))
+    later.look(snapshot(endpoint_view("a", events=(*twice[:2], event(-1, "DOWN", "again")))))
+    assert [one.word for one in later.happenings] == ["DOWN", "OK", "DOWN"]
+
+
 async def test_a_sink_that_fails_elsewhere_is_seen_here(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     other = rig.another(tmp_path)
@@ -123,7 +137,7 @@ async def test_a_disk_that_fails_is_said_and_made_good(tmp_path: Path) -> None:
     assert rig.timeline.notes == (note,)  # it is not tried again at once
     rig.clock.advance(AGAIN_S)
     await rig.timeline.save()
-    assert rig.timeline.notes == ()
+    assert not rig.timeline.notes
     assert rig.kept == [("state", "DOWN"), ("sink", "failing")]
 
 

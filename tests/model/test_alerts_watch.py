@@ -3,67 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
-from fakes import endpoint_view, gpu
-from quarterdeck.model.alerts.alert import Alert, Severity
-from quarterdeck.model.alerts.memory import NOTHING, Memory
+from alert_play import DOWN, HOT, RULES, Play
+from quarterdeck.model.alerts.alert import Severity
 from quarterdeck.model.alerts.rules import Rule
-from quarterdeck.model.alerts.watch import step
-from quarterdeck.model.fleet import EndpointView, FleetSnapshot, State
-from quarterdeck.model.host import HostView
-
-QUEUE = Rule("queue", "waiting", Severity.WARNING, 20, 10, for_s=30, calm_s=10)
-DOWN = Rule("down", "down", Severity.CRITICAL, 0.5, 0.5, for_s=5, calm_s=10)
-HOT = Rule("hot", "temperature", Severity.WARNING, 87, 83, for_s=20, calm_s=10)
-RULES = (DOWN, QUEUE, HOT)
-
-
-@dataclass
-class Play:
-    """A fleet whose one endpoint is polled every two seconds and looked at every second."""
-
-    rules: tuple[Rule, ...] = RULES
-    now: float = 1000.0
-    wall: float = 1_795_370_400.0
-    memory: Memory = NOTHING
-    alerts: tuple[Alert, ...] = ()
-    told: list[str] = field(default_factory=list)
-    polled: dict[str, EndpointView] = field(default_factory=dict)
-    began: float = 1000.0
-
-    def look(self, rows: tuple[EndpointView, ...], hosts: tuple[HostView, ...] = ()) -> None:
-        self.memory, self.alerts, changes = step(
-            self.memory, FleetSnapshot(self.now, self.wall, rows, hosts), self.rules
-        )
-        self.told += [f"{self.now - self.began:g} {change.word} {change.alert.key}" for change in changes]
-
-    def wait(self, seconds: float) -> None:
-        self.now += seconds
-        self.wall += seconds
-
-    def run(self, seconds: int, every: int = 2, name: str = "a", **known: Any) -> list[str]:
-        """Poll it for so long; what was told meanwhile."""
-        self.told, self.began = [], self.now
-        for second in range(seconds):
-            self.wait(1)
-            if second % every == 0 or name not in self.polled:
-                answered = known.get("answered", self.now)
-                self.polled[name] = endpoint_view(name, now=self.now, **{**known, "answered": answered})
-            self.look(tuple(self.polled.values()))
-        return self.told
-
-    def repeat(self, seconds: int) -> list[str]:
-        """Time passes, and nobody is polled."""
-        self.told, self.began = [], self.now
-        for _ in range(seconds):
-            self.wait(1)
-            self.look(tuple(self.polled.values()))
-        return self.told
+from quarterdeck.model.fleet import State
 
 
 def test_a_queue_is_told_after_its_duration_and_is_over_below_the_clear_level() -> None:
@@ -236,6 +183,15 @@ def test_nothing_is_told_twice_and_the_tuple_stays_the_same() -> None:
     assert play.alerts[0].raised_at == before[0].raised_at
 
 
+def test_a_state_is_told_as_it_was_found() -> None:
+    play = Play((Rule("stalled", "stalled", Severity.CRITICAL, 0.5, 0.5),))
+    play.run(5, state=State.STALLED, reason="no token for 9 s")
+    play.run(5, state=State.STALLED, reason="a token came; the next poll decides")
+    (alert,) = play.alerts
+    assert alert.what == "STALLED: no token for 9 s"
+    assert alert.evidence[1].startswith("now: STALLED: a token came")
+
+
 def test_without_alerts_it_is_the_same_empty_tuple() -> None:
     play = Play()
     play.run(5, waiting=0)
@@ -278,45 +234,3 @@ def test_a_rule_that_is_changed_or_gone_ends_its_alerts() -> None:
 def test_a_measure_that_nobody_knows_is_no_rule() -> None:
     play = Play((Rule("x", "mood", Severity.WARNING, 1, 1),))
     assert play.run(60, waiting=30) == []
-
-
-def hosts_of(make: Callable[[float], HostView], play: Play, seconds: int) -> list[str]:
-    play.told, play.began = [], play.now
-    for _ in range(seconds):
-        play.wait(1)
-        play.look((), (make(play.now),))
-    return play.told
-
-
-def test_two_gpus_of_one_index_are_two_subjects() -> None:
-    """A new card took the place of one that was lost."""
-    play = Play((Rule("gpu-lost", "gpu_lost", Severity.CRITICAL, 0.5, 0.5), HOT))
-
-    def make(now: float) -> HostView:
-        cards = (
-            gpu(0, uuid="GPU-new", temperature_c=90.0),
-            gpu(0, uuid="GPU-old", lost=True, temperature_c=95.0, at=900.0),
-        )
-        return HostView("h", "nvml", at=now, gpus=cards)
-
-    assert hosts_of(make, play, 30) == ["1 raised gpu-lost h/0 GPU-old", "21 raised hot h/0"]
-
-
-def test_old_values_of_a_machine_are_no_values() -> None:
-    play = Play()
-    read_at = play.now + 15
-
-    def make(now: float) -> HostView:
-        return HostView("h", "nvml", at=min(now, read_at), gpus=(gpu(0, temperature_c=90.0),))
-
-    assert hosts_of(make, play, 120) == []
-
-
-def test_a_lost_gpu_supersedes_its_heat() -> None:
-    play = Play((Rule("gpu-lost", "gpu_lost", Severity.CRITICAL, 0.5, 0.5, for_s=4), HOT))
-    hosts_of(lambda now: HostView("h", "nvml", at=now, gpus=(gpu(0, temperature_c=90.0),)), play, 30)
-    lost = hosts_of(
-        lambda now: HostView("h", "nvml", at=now, gpus=(gpu(0, temperature_c=90.0, lost=True, at=1030.0),)), play, 30
-    )
-    assert lost == ["5 raised gpu-lost h/0", "11 cleared hot h/0"]
-    assert next(alert for alert in play.alerts if alert.rule == "hot").ending == "superseded: the GPU h/0 is lost"

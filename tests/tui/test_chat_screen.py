@@ -18,8 +18,9 @@ from quarterdeck.config.fleet import FleetConfig
 from quarterdeck.model.chat.answer import Ending, Piece, ServerTimings, Usage
 from quarterdeck.model.chat.boundary import Policy, Rule
 from quarterdeck.tui.app import ConsoleApp
+from quarterdeck.tui.chat.entering import open_chat
 from quarterdeck.tui.chat.picker import PickScreen
-from quarterdeck.tui.screens.chat import ChatScreen, open_chat
+from quarterdeck.tui.screens.chat import ChatScreen
 from quarterdeck.tui.screens.fleet import FleetScreen
 
 __all__ = ["wire"]
@@ -68,7 +69,9 @@ def ending(it: Console, place: int) -> Ending | None:
 # ---- states
 
 
-async def test_it_opens_with_a_model_that_is_in_memory_and_the_prompt_has_the_keys(wire: Wire) -> None:
+async def test_it_opens_with_a_model_that_is_in_memory_and_the_prompt_has_the_keys(
+    wire: Wire,
+) -> None:  # key: view_chat # key: submit
     async with chatting() as it:
         assert "qwen3:8b  lab · ollama" in it.text
         assert "Nothing was asked yet." in it.text
@@ -178,7 +181,7 @@ async def test_a_resize_while_it_streams_wraps_anew_and_loses_nothing(wire: Wire
 @pytest.mark.parametrize(("size", "seen"), [((80, 24), 1), ((120, 36), 2), ((200, 60), 4), ((40, 10), 1)])
 async def test_so_many_columns_are_in_view_and_the_others_are_tabs(
     wire: Wire, size: tuple[int, int], seen: int
-) -> None:
+) -> None:  # key: write # key: previous_column # key: next_column
     wanted = (("lab", "qwen3:8b"), ("prod", "qwen3-32b"), ("lab", "gemma3:12b"), ("prod", "other"))
     async with chatting(*wanted, size=size) as it:
         assert sum(pane.display for pane in chat(it).panes) == seen
@@ -187,7 +190,9 @@ async def test_so_many_columns_are_in_view_and_the_others_are_tabs(
         assert len([1 for name, _ in wire.asked]) == 4
         await it.press("tab", "h", "h", "h")
         assert chat(it).sitting.at == 0
-        await it.sees("▌qwen3:8b" if size[0] > 40 else "▌qwen3:8b"[:6])
+        await it.sees("▌qwen3:8b")
+        await it.press("l")
+        assert chat(it).sitting.at == 1
 
 
 # ---- leaving and coming back, keys
@@ -217,7 +222,9 @@ async def test_a_draft_outlives_the_screen(wire: Wire) -> None:
         assert wire.asked == []
 
 
-async def test_escape_cancels_all_x_cancels_one_and_retry_asks_one(wire: Wire) -> None:
+async def test_escape_cancels_all_x_cancels_one_and_retry_asks_one(
+    wire: Wire,
+) -> None:  # key: cancel_column # key: retry_column
     wire.on("lab", Script(["half", asyncio.Event()]), answer("again"))
     wire.on("prod", Script(["part", asyncio.Event()]))
     async with chatting(("lab", "a"), ("prod", "b")) as it:
@@ -238,7 +245,7 @@ async def test_escape_cancels_all_x_cancels_one_and_retry_asks_one(wire: Wire) -
 def burst(app: ConsoleApp, text: str) -> None:
     """All at once: nothing is drawn or mounted between two keys."""
     for character in text:
-        app.post_message(events.Key({"\n": "enter", " ": "space"}.get(character, character), character if character != "\n" else None))  # fmt: skip
+        app.post_message(events.Key({"\n": "enter", "\t": "tab", " ": "space"}.get(character, character), character if character.isprintable() else None))  # fmt: skip
 
 
 @pytest.mark.parametrize("words", ["a quit dxRvbsS", "Paste: q1256 DULP", "yes\n"])
@@ -280,7 +287,9 @@ async def test_a_long_paste_is_folded_and_sent_whole(wire: Wire) -> None:
         assert wire.prompts("lab") == ["sum up " + "@/etc/passwd " * 500]
 
 
-async def test_models_are_picked_by_typing_and_changed_and_removed(wire: Wire) -> None:
+async def test_models_are_picked_by_typing_and_changed_and_removed(
+    wire: Wire,
+) -> None:  # key: add_column # key: change_column # key: remove_column
     async with chatting(("lab", "qwen3:8b")) as it:
         await it.press("tab", "a")
         assert isinstance(it.app.screen, PickScreen)
@@ -294,7 +303,7 @@ async def test_models_are_picked_by_typing_and_changed_and_removed(wire: Wire) -
         assert columns(it) == [("lab", "qwen3:8b")]
 
 
-async def test_c_on_the_fleet_adds_what_is_selected(wire: Wire) -> None:
+async def test_c_on_the_fleet_adds_what_is_selected(wire: Wire) -> None:  # key: chat
     async with chatting() as it:
         await it.press("tab", "1")
         for _ in range(9):
@@ -306,7 +315,7 @@ async def test_c_on_the_fleet_adds_what_is_selected(wire: Wire) -> None:
         assert ("prod", "qwen3-32b") in columns(it)
 
 
-async def test_settings_are_checked_at_once_and_sent(wire: Wire) -> None:
+async def test_settings_are_checked_at_once_and_sent(wire: Wire) -> None:  # key: chat_settings
     async with chatting(("lab", "a")) as it:
         await it.press("tab", "s")
         await it.sees("system prompt")
@@ -383,7 +392,7 @@ async def test_an_attached_file_is_shown_resolved_and_a_bad_one_is_refused(wire:
 # ---- judging, cases
 
 
-async def test_blind_hides_every_name_until_a_vote(wire: Wire) -> None:
+async def test_blind_hides_every_name_until_a_vote(wire: Wire) -> None:  # key: blind # key: vote
     wire.on("lab", answer("first"))
     wire.on("prod", answer("second"))
     async with chatting(("lab", "qwen3:8b"), ("prod", "qwen3-32b")) as it:
@@ -401,7 +410,9 @@ async def test_blind_hides_every_name_until_a_vote(wire: Wire) -> None:
         assert (vote.first, vote.second, vote.choice) == ("qwen3-32b@prod", "qwen3:8b@lab", "first")
 
 
-async def test_differences_votes_notes_and_numbers_are_pages(wire: Wire) -> None:
+async def test_differences_votes_notes_and_numbers_are_pages(
+    wire: Wire,
+) -> None:  # key: word_diff # key: annotate # key: about_answer
     wire.on("lab", answer("the same old words"))
     wire.on("prod", answer("the same new words"))
     async with chatting(("lab", "a"), ("prod", "b")) as it:
@@ -425,7 +436,7 @@ def chat_at(it: Console) -> int:
     return it.app.chat.at if it.app.chat is not None else -1
 
 
-async def test_a_prompt_becomes_a_case(wire: Wire, tmp_path: Path) -> None:
+async def test_a_prompt_becomes_a_case(wire: Wire, tmp_path: Path) -> None:  # key: save_case
     path = tmp_path / "cases.jsonl"
     path.write_text('{"prompt": "old"}')
     async with chatting(("lab", "a")) as it:
@@ -446,3 +457,90 @@ async def test_no_prompt_is_found_on_disk(wire: Wire, tmp_path: Path, monkeypatc
         await ask(it, "marmalade")
         await it.sees("yes")
     assert [path for path in tmp_path.rglob("*") if path.is_file() and b"marmalade" in path.read_bytes()] == []
+
+
+async def test_raw_text_thoughts_and_a_new_conversation(
+    wire: Wire,
+) -> None:  # key: formatted # key: thoughts # key: new_chat
+    wire.on("lab", Script([Piece(reasoning="let me think"), "# Title\n\n**bold**", DONE]))
+    async with chatting(("lab", "a")) as it:
+        await ask(it)
+        await it.sees("▸ thought for 0 ms, 3 words")
+        for _ in range(300):
+            await it.pilot.pause(0.01)
+            if "# Title" not in it.text:
+                break
+        assert "Title" in it.text
+        assert "**" not in it.text
+        await it.press("tab", "f")
+        await it.sees("# Title")
+        await it.sees("**bold**")
+        await it.press("z")
+        await it.sees("│ let me think")
+        await it.press("C")
+        await it.sees("Nothing was asked yet.")
+
+
+async def test_own_settings_of_a_column_one_by_one_and_copying(
+    wire: Wire,
+) -> None:  # key: column_settings # key: serial # key: copy_answer
+    async with chatting(("lab", "a"), ("prod", "b")) as it:
+        await it.sees("box runs several: p asks one by one")
+        await it.press("tab", "p")
+        await it.sees("one by one")
+        await it.press("S", "down", *"0.2", "enter")
+        await it.sees("This column: temperature 0.2")
+        await it.press("i", *"go", "enter")
+        await it.sees("yes")
+        assert sorted((name, request.sampling.temperature) for name, request in wire.asked) == [
+            ("lab", None),
+            ("prod", 0.2),
+        ]
+        assert wire.most_open == 1
+        await it.press("tab", "y")
+        await it.sees("copied 3 characters")
+
+
+async def test_the_prompt_can_be_written_in_an_editor(
+    wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # key: editor
+    from quarterdeck.tui.chat.editor import command, edited_text
+
+    script = tmp_path / "ed"
+    script.write_text('#!/bin/sh\nprintf "%s, edited" "$(cat "$1")" > "$1"\necho "$1" > "$ED_LOG"\n')
+    script.chmod(0o700)
+    monkeypatch.setenv("ED_LOG", str(tmp_path / "log"))
+    monkeypatch.setenv("VISUAL", f"{script} ")
+    assert edited_text(command(), "half a prompt") == "half a prompt, edited"
+    assert not Path((tmp_path / "log").read_text().strip()).exists()
+    assert edited_text(["false"], "x") is None
+    monkeypatch.setenv("VISUAL", "no-such-editor")
+    async with chatting(("lab", "a")) as it:
+        await it.press(*"hi", "ctrl+e")
+        await it.sees("there is no no-such-editor")
+        assert chat(it).prompt.text == "hi"
+
+
+async def test_keys_in_a_burst_go_where_they_were_meant_for(wire: Wire) -> None:
+    async with chatting(("lab", "qwen3:8b")) as it:
+        burst(it.app, "first\nsecond\t")
+        burst(it.app, "a")
+        burst(it.app, "gemma")
+        for _ in range(20):
+            await it.pilot.pause()
+        assert wire.prompts("lab") == ["first"]
+        assert isinstance(it.app.screen, PickScreen)
+        await it.sees("gemma3:12b")
+        await it.press("enter", "i")
+        assert chat(it).prompt.text == "second"
+        assert columns(it)[1] == ("lab", "gemma3:12b")
+
+
+async def test_another_theme_takes_every_line_with_it(wire: Wire) -> None:
+    async with chatting(("lab", "a")) as it:
+        await ask(it)
+        await it.sees("yes")
+        it.app.do_theme()
+        await it.pilot.pause()
+        wanted = it.app.get_css_variables()["background"]
+        assert it.app.ink.style("", "").bgcolor.get_truecolor().hex.lower() == wanted.lower()  # type: ignore[union-attr]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from chat_fakes import typed
-from quarterdeck.engine.chat.conversation import Phase, Turn
+from quarterdeck.engine.chat.columns import Phase, Turn
 from quarterdeck.model.chat.answer import Answer, Ending, Piece, ToolCall
 from quarterdeck.model.chat.request import ChatRequest
 from quarterdeck.tui.chat.markdown import parts, rendered

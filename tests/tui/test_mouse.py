@@ -16,7 +16,7 @@ from fleets import many
 from quarterdeck.model.fleet import State
 from quarterdeck.model.job import Job, JobState, Order
 from quarterdeck.model.models import ModelState
-from quarterdeck.tui.screens.choose import ChooseScreen
+from quarterdeck.tui.screens.choose import ChooseScreen, Item
 from quarterdeck.tui.screens.confirm import ConfirmScreen, answer_at, confirm_lines
 from quarterdeck.tui.screens.endpoint import EndpointScreen
 from quarterdeck.tui.screens.fleet import FleetScreen
@@ -244,3 +244,19 @@ async def test_jobs_are_selected_and_opened(tmp_path: Path, monkeypatch: pytest.
         await it.pilot.pause()
         assert isinstance(it.app.screen, LogScreen)
         assert "aaaad" in it.text
+
+
+async def test_a_double_click_in_a_menu_chooses_once() -> None:
+    chosen: list[str] = []
+
+    def second(place: int) -> None:
+        chosen.append(f"first {place}")
+        screen = ChooseScreen("And then?", [Item("a"), Item("b")], lambda at: chosen.append(f"second {at}"))
+        it.app.push_screen(screen)
+
+    async with console(FLEET, size=(100, 30), configured=config()) as it:
+        it.app.push_screen(ChooseScreen("Which?", [Item("a"), Item("b")], second))
+        await it.pilot.pause()
+        await it.pilot.click("#items", offset=(10, 1), times=2)
+        await it.pilot.pause()
+        assert chosen == ["first 1"]

@@ -81,7 +81,8 @@ def as_guarded(fleet: FleetConfig, arguments: argparse.Namespace) -> FleetConfig
 
 def sampling_of(arguments: argparse.Namespace) -> tuple[Sampling, tuple[str, ...]]:
     """How answers are drawn, and the paths of files that are part of it. Raises UsageError."""
-    schema, files = None, ()
+    schema: str | None = None
+    files: tuple[str, ...] = ()
     if arguments.schema is not None:
         from quarterdeck.engine.chat.attaching import read
 

@@ -21,7 +21,7 @@ from quarterdeck.engine.comparing import ledger as ledgers
 from quarterdeck.engine.comparing.files import Files
 from quarterdeck.engine.comparing.holding import Judge
 from quarterdeck.engine.comparing.ledger import Ledger, Standing
-from quarterdeck.engine.comparing.plan import MOST_PAIRS, Plan, changes, fingerprint, plan, said
+from quarterdeck.engine.comparing.plan import MOST_PAIRS, Order, Plan, changes, fingerprint, plan, said
 from quarterdeck.engine.comparing.run import Manner, Run
 from quarterdeck.errors import UsageError
 from quarterdeck.model.cases.case import Suite
@@ -91,16 +91,31 @@ def _fill_in(arguments: argparse.Namespace, before: _Before) -> None:
         if getattr(arguments, name) is None:
             setattr(arguments, name, sampling.get(name))
     arguments.context = arguments.context or sampling.get("context_length")
+    _fill_in_manner(arguments, head.get("manner"))
     if not arguments.url and not arguments.fleet:
         arguments.url, arguments.fleet = list(head.get("urls") or []), head.get("fleet")
-    for name in ("system", "prompt"):
-        if getattr(arguments, name) is None:
-            setattr(arguments, name, head.get(name) if isinstance(head.get(name), str) else None)
-            if head.get(f"has_{name}") and getattr(arguments, name) is None:
-                what = "--system" if name == "system" else "the prompt"
-                raise UsageError(f"the run had {what}, which is not kept", hint="Say it again.")
-    if head.get("has_schema") and arguments.schema is None:
-        raise UsageError("the run had --schema, which is not kept", hint="Say it again.")
+    _fill_in_texts(arguments, head)
+
+
+def _fill_in_manner(arguments: argparse.Namespace, before: object) -> None:
+    told = before if isinstance(before, dict) else {}
+    if not arguments.serial and not arguments.parallel:
+        arguments.serial = told.get("order") == Order.SERIAL.value
+        arguments.parallel = told.get("order") == Order.PARALLEL.value
+    arguments.concurrency = arguments.concurrency or told.get("concurrency")
+    arguments.warm_up = arguments.warm_up or bool(told.get("warm_up"))
+
+
+def _fill_in_texts(arguments: argparse.Namespace, head: Mapping[str, Any]) -> None:
+    """Texts are in a run only where it keeps them. Raises UsageError for what has to be said again."""
+    for name, option in (("system", "--system"), ("prompt", "the prompt"), ("schema", "--schema")):
+        if getattr(arguments, name) is not None:
+            continue
+        known = head.get(name)
+        if isinstance(known, str) and name != "schema":
+            setattr(arguments, name, known)
+        elif head.get(f"has_{name}"):
+            raise UsageError(f"the run had {option}, which is not kept", hint="Say it again.")
 
 
 def _suite(arguments: argparse.Namespace) -> tuple[Suite, Sampling]:
@@ -151,7 +166,11 @@ def _ledger(arguments: argparse.Namespace, before: _Before, made: Plan, fleet: F
         "files": [str(Path(name).expanduser().resolve()) for name in arguments.cases],
         "fleet": str(fleet.source) if fleet.source is not None else None,
         "urls": list(arguments.url or []),
-        "python": arguments.allow_python,
+        "manner": {
+            "order": order_of(arguments).value,
+            "concurrency": arguments.concurrency or 1,
+            "warm_up": arguments.warm_up,
+        },
         "has_system": bool(arguments.system),
         "has_prompt": arguments.prompt is not None,
         "has_schema": arguments.schema is not None,
@@ -217,12 +236,8 @@ def _settings(arguments: argparse.Namespace, made: Plan) -> dict[str, object]:
         for name in ("temperature", "top_p", "max_tokens", "seed", "context_length", "effort")
         if (value := getattr(made.sampling, name)) is not None
     }
-    return told | {
-        "order": order_of(arguments).value,
-        "concurrency": arguments.concurrency or 1,
-        "warm_up": arguments.warm_up,
-        "repeat": made.repeat,
-    }
+    told |= {"repeat": made.repeat, "order": order_of(arguments).value, "concurrency": arguments.concurrency or 1}
+    return told | ({"warm_up": "yes"} if arguments.warm_up else {})
 
 
 def _reported(arguments: argparse.Namespace, run_: Comparison, *, texts: bool) -> int:

@@ -26,6 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
         prepare=_search if choice.discover else None,
         problems=choice.problems,
         looking_for="Looking for model servers on this machine …" if choice.discover else "",
+        record=arguments.record,
     )
 
 
@@ -36,13 +37,28 @@ def show(
     problems: tuple[str, ...] = (),
     looking_for: str = "",
     make_engine: MakeEngine | None = None,
+    record: str | None = None,
 ) -> int:
-    """The console on ``fleet``; ``prepare`` runs behind the first frame. Returns the exit code."""
+    """The console on ``fleet``; ``prepare`` runs behind the first frame, ``record`` names a file to record to.
+
+    Returns the exit code.
+    """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("the console needs a terminal", hint="`quarterdeck status` prints the same to a pipe or file.")
-    return launch(
-        fleet, make_engine=make_engine or _make_engine, prepare=prepare, problems=problems, looking_for=looking_for
-    )
+    make = make_engine or _make_engine
+    if record is None:
+        return launch(fleet, make_engine=make, prepare=prepare, problems=problems, looking_for=looking_for)
+    from quarterdeck.cli.recording import recorded
+
+    with recorded(record, fleet) as recording:
+        return launch(
+            fleet,
+            make_engine=make,
+            prepare=prepare,
+            problems=problems,
+            looking_for=looking_for,
+            beside=recording.begin,
+        )
 
 
 def adjusted(fleet: FleetConfig, arguments: argparse.Namespace) -> FleetConfig:

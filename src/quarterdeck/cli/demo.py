@@ -39,6 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         prepare=start,
         looking_for="Starting the simulated fleet …",
         make_engine=_make_engine,
+        record=arguments.record,
     )
 
 

@@ -22,9 +22,31 @@ def watch(parser: argparse.ArgumentParser, add_fleet: AddFleet, seconds: Callabl
     add_fleet(parser, argparse.SUPPRESS)
     text = "how often to poll (default: the fleet file's, 2)"
     parser.add_argument("--interval", type=seconds, default=argparse.SUPPRESS, metavar="SECONDS", help=text)
+    text = "also record what is seen, to be played by `replay`"
+    parser.add_argument("--record", metavar="FILE", default=argparse.SUPPRESS, help=text)
     parser.epilog = (
         "SIGTERM and Ctrl-C end it, SIGHUP has it read the fleet file again. Exit code 0: it was told to stop."
     )
+
+
+def replay(parser: argparse.ArgumentParser) -> None:
+    """`quarterdeck replay`."""
+    parser.add_argument("file", metavar="FILE", help="a recording")
+    text = "how fast, from 0.25 to 64 (default: 1); < and > change it"
+    parser.add_argument("--speed", type=_speed, default=1.0, metavar="N", help=text)
+    text = 'where to begin: "14:03:21", an ISO time, "+10m" from its beginning, "-5m" from its end'
+    parser.add_argument("--from", dest="start", metavar="TIME", help=text)
+    parser.add_argument("--theme", metavar="NAME", default=argparse.SUPPRESS, help="theme of the console")
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text.removesuffix("x"))
+    except ValueError:
+        speed = 0.0
+    if not 0.25 <= speed <= 64:
+        raise argparse.ArgumentTypeError("expected a number from 0.25 to 64")
+    return speed
 
 
 def events(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ _EPILOG = """\
 Without --fleet or --url it takes $QUARTERDECK_FLEET, ./fleet.toml, the fleet.toml of your config folder,
 or else whatever model servers it finds on this machine."""
 
-_READING = ("status", "check", "probe", "export", "config", "demo", "doctor", "watch", "events", "alerts")
+_READING = ("status", "check", "probe", "export", "config", "demo", "doctor", "watch", "events", "alerts", "replay")
 """The commands before which the table of actions need not be read: `check` has a budget."""
 
 
@@ -34,6 +34,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--interval", type=_seconds, metavar="SECONDS", help="how often the console polls (default: 2)")
     parser.add_argument("--theme", metavar="NAME", help="theme of the console")
     parser.add_argument("--read-only", action="store_true", help="nothing can be changed from this console")
+    parser.add_argument("--record", metavar="FILE", help="also record what is seen, to be played by `replay`")
     parser.set_defaults(command="console", watch=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     # Only the command on the line gets its options: making all of them would show in the time to the first frame.
@@ -48,6 +49,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     if argv and argv[0] not in _READING:
         argv = _acting(commands, argv)
     arguments = parser.parse_args(argv)
+    if arguments.record is not None and arguments.command not in ("console", "demo", "watch"):
+        parser.error("--record goes with the console, `demo` and `watch`")
     before, after = arguments.urls_before or [], getattr(arguments, "url", None) or []
     arguments.url = before + after  # a subcommand's own would replace those given before it
     return arguments
@@ -120,6 +123,9 @@ def _status(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> N
         help="between the two samples that rates need (default: 1)",
     )
     pace.add_argument("--fast", action="store_true", help="one sample only; rates stay unknown")
+    parser.add_argument("--replay", metavar="FILE", help="of a recording, at its end or --at; asks nobody")
+    text = 'a moment of it: "14:03:21", an ISO time, "+10m" from its beginning, "-5m" from its end'
+    parser.add_argument("--at", metavar="TIME", help=text)
 
 
 def _check(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> None:
@@ -208,6 +214,8 @@ def _demo(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> Non
         "--seed", type=int, default=0, metavar="N", help="another load; the same number gives the same one"
     )
     parser.add_argument("--calm", action="store_true", help="without the trouble")
+    text = "also record what is seen, to be played by `replay`"
+    parser.add_argument("--record", metavar="FILE", default=argparse.SUPPRESS, help=text)
     parser.add_argument("--theme", metavar="NAME", default=argparse.SUPPRESS, help="theme of the console")
 
 
@@ -227,10 +235,12 @@ def _on_call(commands: argparse._SubParsersAction[_Parser], argv: list[str]) -> 
     watch = _command(commands, "watch", "Poll, raise alerts, notify and log what happens, until told to stop.")
     events = _command(commands, "events", "Print what happened: states, restarts, models, jobs, alerts, actions.")
     alerts = _command(commands, "alerts", "List alerts, acknowledge or silence them, and try the sinks.")
-    if not {"watch", "events", "alerts"} & {*argv}:
+    replay = _command(commands, "replay", "Open the console on a recording, made by --record.")
+    if not {"watch", "events", "alerts", "replay"} & {*argv}:
         return
     from quarterdeck.cli import oncall
 
     oncall.watch(watch, _add_fleet, _seconds)
     oncall.events(events)
     oncall.alerts(alerts, _add_fleet)
+    oncall.replay(replay)

@@ -11,7 +11,7 @@ from typing import Any
 from quarterdeck.cli.fleets import Chosen, chosen, searched
 from quarterdeck.config.fleet import FleetConfig
 from quarterdeck.engine.engine import Engine
-from quarterdeck.errors import ConfigError
+from quarterdeck.errors import ConfigError, UsageError
 from quarterdeck.model.fleet import FleetSnapshot
 from quarterdeck.model.verdict import judged
 
@@ -20,12 +20,27 @@ BETWEEN_SAMPLES_S = 1.0
 
 def run(arguments: argparse.Namespace) -> int:
     """Print; 0 whatever the fleet is like (that is what `check` is for), 2 where the fleet file is wrong."""
+    if arguments.replay is not None:
+        return _replayed(arguments)
+    if arguments.at is not None:
+        raise UsageError("--at is a moment of a recording", hint="Name the recording with --replay.")
     choice = chosen(arguments)
     if choice.problems and not choice.fleet.endpoints:
         raise ConfigError(choice.problems)
     asyncio.run(_status(arguments, choice))
     if choice.problems:
         raise ConfigError(choice.problems, hint="Everything else in the file was used.")
+    return 0
+
+
+def _replayed(arguments: argparse.Namespace) -> int:
+    """Print a moment of a recording."""
+    if arguments.url or arguments.fleet or arguments.watch is not None:
+        raise UsageError("a recording has a fleet of its own", hint="Leave out --fleet, --url and --watch.")
+    from quarterdeck.cli.replay import moment
+
+    recording, snapshot = moment(arguments.replay, arguments.at)
+    _print(arguments, FleetConfig(limits=recording.limits), snapshot)
     return 0
 
 

@@ -12,7 +12,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from quarterdeck.cli.events import document
 from quarterdeck.cli.fleets import Chosen, chosen, searched
@@ -22,6 +22,9 @@ from quarterdeck.engine.timeline.witness import Witness
 from quarterdeck.errors import ConfigError, QuarterdeckError
 from quarterdeck.format import printable
 from quarterdeck.model.happening import Happening
+
+if TYPE_CHECKING:
+    from quarterdeck.cli.recording import Recorded
 
 LOOK_EVERY_S = 1.0
 _ENDING = (signal.SIGTERM, signal.SIGINT)
@@ -33,8 +36,18 @@ def run(arguments: argparse.Namespace) -> int:
     choice = _chosen(arguments)
     if choice.problems and not choice.fleet.endpoints:
         raise ConfigError(choice.problems)
-    asyncio.run(watch(choice, lambda: _chosen(arguments)))
+    with _recording(arguments.record, choice) as recording:
+        asyncio.run(watch(choice, lambda: _chosen(arguments), recording))
     return 0
+
+
+def _recording(path: str | None, choice: Chosen) -> contextlib.AbstractContextManager[Recorded | None]:
+    """The file to record to, if any. Raises UsageError."""
+    if path is None:
+        return contextlib.nullcontext()
+    from quarterdeck.cli.recording import recorded
+
+    return recorded(path, choice.fleet, "quarterdeck watch")
 
 
 def _chosen(arguments: argparse.Namespace) -> Chosen:
@@ -46,18 +59,18 @@ def _chosen(arguments: argparse.Namespace) -> Chosen:
     return replace(choice, fleet=replace(choice.fleet, console=console))
 
 
-async def watch(choice: Chosen, choose: Callable[[], Chosen]) -> None:
+async def watch(choice: Chosen, choose: Callable[[], Chosen], recording: Recorded | None = None) -> None:
     """Watch that fleet; at each SIGHUP the one that ``choose`` finds then."""
     with _signals() as asked:
         while True:
             for problem in choice.problems:
                 say(f"{problem} (everything else in the file is used)")
-            if await _one_fleet(choice, asked):
+            if await _one_fleet(choice, asked, recording):
                 return
             choice = _again(choice, choose)
 
 
-async def _one_fleet(choice: Chosen, asked: Asked) -> bool:
+async def _one_fleet(choice: Chosen, asked: Asked, recording: Recorded | None = None) -> bool:
     """Watch a fleet until something is asked; whether that is to stop."""
     asked.reload.clear()
     found = await _unless(asked, searched(choice))
@@ -74,11 +87,15 @@ async def _one_fleet(choice: Chosen, asked: Asked) -> bool:
     engine = Engine(fleet, board=JobBoard(), witness=witness)
     try:
         await engine.start()
+        if recording is not None:
+            recording.begin(engine, say)
         say(f"watching {len(fleet.endpoints)} endpoints" + (f", {len(fleet.sinks)} sinks" if fleet.sinks else ""))
         tell_systemd("READY=1")
         await _unless(asked, look(engine, witness, news))
     finally:
         tell_systemd("STOPPING=1" if asked.stopping else "STATUS=reading the fleet file again")
+        if recording is not None:
+            recording.end()
         await engine.stop()
     log(news)
     return asked.stopping

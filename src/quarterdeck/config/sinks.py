@@ -7,7 +7,7 @@ from pathlib import Path
 
 from quarterdeck.config import units
 from quarterdeck.config.access import AUTH, TLS
-from quarterdeck.config.alerting import Globs
+from quarterdeck.config.alert_kinds import Globs
 from quarterdeck.config.fleet import EventSettings, SecretUrl, SinkSpec
 from quarterdeck.config.kinds import NAME, Choice, Duration, Flag, JsonSchema, Kind, toml_string
 from quarterdeck.config.launching import Run

@@ -145,9 +145,14 @@ class ConsoleApp(Everywhere):
             self.fleet = self.engine.snapshot()
         self._forget_what_was_said()
         self._tell_news()
-        now = math.floor(self._clock.monotonic())
+        now = math.floor(self.moment[0])
         if self._drawn is None or self._drawn[1] != now or not same_fleet(self._drawn[0], self.fleet):
             self.redraw()
+
+    @property
+    def moment(self) -> tuple[float, float]:
+        """When what is drawn is drawn: monotonic and Unix seconds."""
+        return self._clock.monotonic(), self._clock.wall()
 
     @property
     def in_view(self) -> ConsoleScreen | None:
@@ -165,9 +170,9 @@ class ConsoleApp(Everywhere):
         if screen is not None and screen.is_attached:
             if self._news is not None and self._news.all_seen(screen.shows_job):
                 self._said.pop("jobs", None)  # it stands on the screen
-            now = self._clock.monotonic()
+            now, unix = self.moment
             self._drawn = (self.fleet, math.floor(now))
-            screen.draw(Frame(self.fleet, now, self._clock.wall()))
+            screen.draw(Frame(self.fleet, now, unix))
             for dialog in self.screen_stack[self.screen_stack.index(screen) + 1 : -1]:
                 dialog.refresh()  # of what it lets through it keeps a copy; the one on top is told by Textual
 

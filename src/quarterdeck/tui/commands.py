@@ -25,6 +25,8 @@ class Command(NamedTuple):
     """The screens on which it works."""
     listed: bool = True
     """Whether the palette offers it."""
+    replay: bool = False
+    """Whether it is there only while a recording is played."""
 
 
 COMMANDS = (
@@ -107,15 +109,37 @@ COMMANDS = (
     Command("suspend", ("ctrl+z",), "^Z", "Suspend", "Back to the shell; fg returns. Polling rests meanwhile.", EVERYWHERE, listed=False),
     Command("leave", ("q",), "q", "Quit", "Quit from the fleet; elsewhere go back.", EVERYWHERE, listed=False),
     Command("quit", ("ctrl+c",), "^C", "Quit", "Quit at once.", EVERYWHERE),
+    Command("replay_play", ("space",), "Space p", "Play or pause", "Play the recording, or stand still; at its end, play it from the beginning.", EVERYWHERE, replay=True),
+    Command("replay_step", ("full_stop",), ".", "Next sample", "Stand still at the next sample.", EVERYWHERE, replay=True),
+    Command("replay_back", ("comma",), ",", "Previous sample", "Stand still at the sample before.", EVERYWHERE, replay=True),
+    Command("replay_faster", ("greater_than_sign",), ">", "Play faster", "Twice as fast, up to 64x.", EVERYWHERE, replay=True),
+    Command("replay_slower", ("less_than_sign",), "<", "Play slower", "Half as fast, down to 0.25x.", EVERYWHERE, replay=True),
+    Command("replay_next", ("right_square_bracket",), "]", "Next event", "Go to where something happened next: a state, a model, a job, an alert.", EVERYWHERE, replay=True),
+    Command("replay_previous", ("left_square_bracket",), "[", "Previous event", "Go to where something happened before.", EVERYWHERE, replay=True),
+    Command("replay_forward", ("right_parenthesis",), ")", "A minute on", "Go a minute on.", EVERYWHERE, replay=True),
+    Command("replay_rewind", ("left_parenthesis",), "(", "A minute back", "Go a minute back.", EVERYWHERE, replay=True),
+    Command("replay_begin", ("left_curly_bracket",), "{", "Beginning", "Go to the beginning of the recording.", EVERYWHERE, replay=True),
+    Command("replay_end", ("right_curly_bracket",), "}", "End", "Go to the end of the recording.", EVERYWHERE, replay=True),
+    Command("replay_seek", ("at",), "@", "Go to a time …", "Go to a time: 14:03:21, +10m from the beginning, -5m from the end.", EVERYWHERE, replay=True),
 )  # fmt: skip
+
+LIVE_ONLY = frozenset(
+    ["act", "mark", "launch", "log", "audit", "newer", "time_request", "read_only", "refresh", "slower", "faster", "end_orphan", "cancel_job", "resume_job", "acknowledge", "silence", "view_chat", "chat"]
+)
+"""What asks, changes or looks at the fleet of now: not to be had of a recording."""
 
 INTERVALS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """What + and - choose from, in seconds."""
 
 
-def commands_for(where: str) -> list[Command]:
-    """The commands that work on a screen."""
-    return [command for command in COMMANDS if where in command.where]
+def commands_for(where: str, *, replay: bool = False) -> list[Command]:
+    """The commands that work on a screen; ``replay``: while a recording is played."""
+    return [command for command in COMMANDS if where in command.where and is_there(command, replay=replay)]
+
+
+def is_there(command: Command, *, replay: bool) -> bool:
+    """Whether a command is one of the console, or of a recording that is played."""
+    return command.id not in LIVE_ONLY if replay else not command.replay
 
 
 def bindings(where: str) -> list[BindingType]:

@@ -32,6 +32,13 @@ class Everywhere(TerminalApp):
         """Put news into the status line for a few seconds."""
         raise NotImplementedError
 
+    replay_bar = ""
+    """Of a recording that is played: where it is, for the status line."""
+
+    def refuses(self, command: str) -> bool:
+        """Whether a command of the table can't be had here; that is said then."""
+        return False
+
     @property
     def watched(self) -> FleetConfig:
         """The fleet file, and what was found since."""
@@ -167,7 +174,7 @@ class Everywhere(TerminalApp):
 
     def do_view_chat(self) -> None:
         """Ask models, side by side."""
-        from quarterdeck.tui.screens.chat import open_chat
+        from quarterdeck.tui.chat.entering import open_chat
 
         open_chat(cast("ConsoleApp", self))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quarterdeck.model.actions import ACTIONS, Action, Danger
 from quarterdeck.tui.columns import COLUMNS
-from quarterdeck.tui.commands import COMMANDS, ROWS, Command
+from quarterdeck.tui.commands import COMMANDS, ROWS, Command, is_there
 from quarterdeck.tui.lines import BAD, EMPTY_LINE, FAINT, MUTED, PLAIN, STRONG, TITLE, WARN, Line, Run, cut, fit, wrap
 from quarterdeck.tui.states import LOOKS, WAITING
 
@@ -24,10 +24,10 @@ _SCREENS = {
 }
 
 
-def help_lines(width: int, where: str = "fleet") -> list[Line]:
-    """Keys, those of the screen ``where`` first; states and columns."""
+def help_lines(width: int, where: str = "fleet", *, replay: bool = False) -> list[Line]:
+    """Keys, those of the screen ``where`` first; states and columns. ``replay``: while a recording is played."""
     lines = [Line((Run("  Help  ", STRONG), Run("Esc goes back", MUTED)), "head")]
-    for place, (title, commands) in enumerate(_keys(where)):
+    for place, (title, commands) in enumerate(_keys(where, replay=replay)):
         lines += _titled(title)
         for command in commands:
             lines += _entry((Run(fit(command.shown, _LABEL), STRONG),), command.help, width)
@@ -35,7 +35,7 @@ def help_lines(width: int, where: str = "fleet") -> list[Line]:
             mouse = "A click selects, two open, the wheel scrolls."
             right = " The right button asks what can be done." if where == "fleet" else ""
             lines += _entry((Run(fit("mouse", _LABEL), STRONG),), mouse + right, width)
-        if place == 0 and where in ROWS:
+        if place == 0 and where in ROWS and not replay:
             lines += _actions(width)
         if place == 0 and where in ("gpus", "gpu"):
             lines += _gpu_signs(width)
@@ -94,10 +94,10 @@ def _told(action: Action) -> str:
     return " Asks first where it would disturb something." if action.danger is Danger.DISTURBS else ""
 
 
-def _keys(where: str) -> list[tuple[str, list[Command]]]:
+def _keys(where: str, *, replay: bool) -> list[tuple[str, list[Command]]]:
     """The keys that work where the help was asked for, and those that work elsewhere only, each once."""
     screens = {where: _SCREENS.get(where, where), **_SCREENS}
-    left = [command for command in COMMANDS if command.keys]
+    left = [command for command in COMMANDS if command.keys and is_there(command, replay=replay)]
     found = []
     for screen, name in screens.items():
         here = [command for command in left if screen in command.where]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from quarterdeck.config.fleet import FleetConfig
-    from quarterdeck.tui.contract import MakeEngine, Prepare
+    from quarterdeck.tui.app import ConsoleApp
+    from quarterdeck.tui.contract import EngineLike, MakeEngine, Prepare
+
+NEWS_S = 60.0
+"""How long the status line tells what went wrong beside the console."""
 
 
 def launch(
@@ -18,8 +22,11 @@ def launch(
     prepare: Prepare | None = None,
     problems: Sequence[str] = (),
     looking_for: str = "",
+    beside: Callable[[EngineLike, Callable[[str], None]], None] | None = None,
 ) -> int:
     """Run the console until it ends; the exit status. See `quarterdeck.tui.app.ConsoleApp` for the arguments.
+
+    ``beside`` is called when the engine runs, with it and with what puts news into the status line.
 
     Until the first frame nothing becomes garbage, but imports make so many objects that looking for it takes a tenth of
     the start-up; so that waits. What lives then lives to the end, and is never looked at again.
@@ -33,12 +40,14 @@ def launch(
         prepare=prepare,
         problems=problems,
         looking_for=looking_for,
-        on_started=_collect_garbage,
+        on_started=lambda: _started(app, beside),
     )
     app.run()
     return app.return_code or 0
 
 
-def _collect_garbage() -> None:
+def _started(app: ConsoleApp, beside: Callable[[EngineLike, Callable[[str], None]], None] | None) -> None:
     gc.freeze()
     gc.enable()
+    if beside is not None and app.engine is not None:
+        beside(app.engine, lambda text: app.say(text, NEWS_S))

@@ -51,6 +51,8 @@ class Status(NamedTuple):
     """News for the next few seconds; takes the place of all that can wait."""
     hints: Sequence[tuple[str, str]] = ()
     """Keys and what they do, the most useful first."""
+    replay: str = ""
+    """What of a recording is played, and how."""
 
 
 def status_line(status: Status, width: int) -> Line:
@@ -76,11 +78,13 @@ def status_line(status: Status, width: int) -> Line:
 def _first(status: Status, width: int, news: int) -> tuple[list[Run], bool]:
     """What stands at the left, and whether news of so many cells leave room for nothing else."""
     brand = [Run("Quarterdeck", TITLE), Run("  ")] if width >= BRAND_FROM_WIDTH else []
+    if status.replay:
+        brand = [Run(status.replay, ACCENT), Run("  ")]
     wellness = _wellness(status, width // 2)
     runs = [Run(" "), *brand, *wellness]
     if not news or width_of(runs) + news + 3 <= width:
         return runs, False
-    shorter = [Run(" "), *wellness]
+    shorter = [Run(" "), *(brand if status.replay else wellness)]
     return (shorter if width_of(shorter) + news + 3 <= width else []), True
 
 
@@ -122,6 +126,8 @@ def _wellness(status: Status, room: int) -> list[Run]:
 
 
 def _pace(status: Status) -> list[Run]:
+    if status.replay:
+        return []
     if status.paused:
         paused = Run("PAUSED", "state-busy-word")
         return [paused] if status.notice else [paused, Run(" p resumes", MUTED)]
@@ -153,7 +159,7 @@ def _working(status: Status) -> list[Run]:
 def _held(status: Status) -> list[Run]:
     """What changes the meaning of keys: marks, and that nothing may be changed."""
     runs = [Run(f"{status.marked} marked", ACCENT)] if status.marked else []
-    if status.read_only:
+    if status.read_only and not status.replay:
         runs += [Run("  " if runs else ""), Run("read-only", WARN)]
     return runs
 

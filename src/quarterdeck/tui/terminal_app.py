@@ -65,8 +65,9 @@ class TerminalApp(App[None]):
         return {} if theme.variables.keys() >= themes.VARIABLES else themes.derived_variables(theme)
 
     def _watch_theme(self, theme_name: str) -> None:
-        self._ink = None
         super()._watch_theme(theme_name)
+        self.get_css_variables()  # Textual does that later: what is painted until then would keep the old colours
+        self._ink = None
 
     @property
     def ink(self) -> Ink:

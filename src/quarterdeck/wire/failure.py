@@ -22,6 +22,10 @@ class Failure(Exception):  # noqa: N818  (a failure is a reading: it says how th
         self.outcome = outcome
         self.reason = reason
         self.status = status
+        self.refused = ""
+        """What a refusal names: its message, parameter and places in the request, at more length than ``reason``."""
+        self.retry_after = ""
+        """When to ask again, by the server's word, in words ("in 30 s"). Not in ``reason``, which stays the same from poll to poll."""
 
 
 def foreign(expected: str, why: str = "") -> Failure:

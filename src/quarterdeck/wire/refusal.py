@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import httpx
 
@@ -12,6 +12,8 @@ from quarterdeck.wire import body as json_body
 from quarterdeck.wire.failure import Failure
 
 _LONGEST_SAID = 4096
+_LARGEST_SAID = 65536
+_LONGEST_WAIT_S = 30 * 86400.0
 Clean = Callable[[str], str]
 """Takes a key out of a text."""
 
@@ -23,8 +25,15 @@ def words(said: str, limit: int, clean: Clean) -> str:
 
 def refusal(response: httpx.Response, body: bytes, clean: Clean) -> Failure:
     """A status other than 2xx, in words; the server's own words behind it where it gives any."""
+    data = json_body.mapping(json_body.parse(body)) if len(body) <= _LARGEST_SAID else {}
+    failure = _worded(response, _said(data, clean), clean)
+    failure.refused = _named(data, clean)
+    failure.retry_after = _retry_after(response.headers.get("retry-after", ""), clean)
+    return failure
+
+
+def _worded(response: httpx.Response, said: str, clean: Clean) -> Failure:
     status = response.status_code
-    said = _said(body, clean)
     if response.is_redirect or 300 <= status < 400:
         where = clean(response.headers.get("location", "")).partition("?")[0].rpartition("@")[2]
         return Failure(
@@ -50,13 +59,29 @@ def refusal(response: httpx.Response, body: bytes, clean: Clean) -> Failure:
     return Failure(Outcome.FAILED, f"{status}: {text}", status=status)
 
 
-def _said(body: bytes, clean: Clean) -> str:
+def _said(data: Mapping[str, object], clean: Clean) -> str:
     """The message of an error body in any of the usual shapes: {"error": "…"}, {"error": {"message": "…"}}, {"detail": "…"}."""
-    if len(body) > 65536:
-        return ""
-    data = json_body.mapping(json_body.parse(body))
     error = data.get("error")
     for candidate in (json_body.mapping(error).get("message"), error, data.get("message"), data.get("detail")):
         if isinstance(candidate, str) and candidate.strip():
             return words(candidate, 100, clean)
     return ""
+
+
+def _named(data: Mapping[str, object], clean: Clean) -> str:
+    """All that says what of the request is wrong: the long message, OpenAI's ``param``, the places of a pydantic ``detail`` list."""
+    error = json_body.mapping(data.get("error"))
+    named = [error.get("message"), error.get("param"), data.get("error"), data.get("message"), data.get("detail")]
+    for one in json_body.items(data.get("detail"), 20):
+        told = json_body.mapping(one)
+        named += [*json_body.items(told.get("loc"), 8), told.get("msg")]
+    return words(" ".join(one for one in named if isinstance(one, str)), 2000, clean)
+
+
+def _retry_after(header: str, clean: Clean) -> str:
+    """The header Retry-After in words: seconds, or a date."""
+    try:
+        seconds = float(header)
+    except ValueError:
+        return f"after {words(header, 40, clean)}" if header.strip() else ""
+    return f"in {seconds:g} s" if 0 <= seconds < _LONGEST_WAIT_S else ""

@@ -1,7 +1,8 @@
-"""What a server says, fit for a screen: without control characters, and without the key that was sent to it."""
+"""What a server says, fit for a screen: without terminal sequences and control characters, and without the key that was sent to it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -13,24 +14,74 @@ _BIDI = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
 _DROPPED = {
     code: None for code in (*range(0x20), *range(0x7F, 0xA0), *_BIDI, 0x2028, 0x2029, 0xFEFF) if chr(code) not in _KEPT
 } | dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
+_CSI = r"(?:\x1b\[|\x9b)[0-?]*+[ -/]*+"
+_STRING = r"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x90\x98\x9c-\x9f]*+"
+"""Nothing is looked at twice (``*+``, and no beginning inside): hostile text must not make the search slow."""
+_ESCAPES = re.compile(
+    rf"{_CSI}[@-~]"  # colours, cursor moves
+    rf"|{_STRING}(?:\x07|\x1b\\|\x9c)"  # titles, clipboard, links, with their text
+    r"|\x1b[ -/]*+[0-OQ-WYZ\\`-~]"  # any other
+)
+_BEGUN = re.compile(rf"(?:{_CSI}|{_STRING}\x1b?|\x1b[ -/]*+)\Z")
+"""A sequence whose end may come with the next piece."""
+_LONGEST_ESCAPE = 256
+"""What goes on longer is text: nothing is held back for ever."""
+
+
+class _Channel:
+    """Text that comes in parts. What may be the beginning of a sequence, or of the key, waits for the next part."""
+
+    def __init__(self, secret: str, redacted: Callable[[str], str]) -> None:
+        self._secret = secret
+        self._redacted = redacted
+        self._escape = self._held = ""
+
+    def feed(self, text: str) -> str:
+        """What can be shown by now."""
+        if not text:
+            return ""
+        if self._escape or not text.isprintable():
+            text = self._without_escapes(self._escape + text)
+        return self._without_key(self._held + text) if self._secret else text
+
+    def rest(self) -> str:
+        """What waited. A sequence without an end is none of it."""
+        held, self._held, self._escape = self._held, "", ""
+        return held
+
+    def _without_escapes(self, text: str) -> str:
+        text = _ESCAPES.sub("", text)
+        begun = _BEGUN.search(text)
+        self._escape = ""
+        if begun is not None and len(begun[0]) <= _LONGEST_ESCAPE:
+            text, self._escape = text[: begun.start()], begun[0]
+        return text.translate(_DROPPED)
+
+    def _without_key(self, text: str) -> str:
+        text = self._redacted(text)
+        for length in range(min(len(self._secret) - 1, len(text)), 0, -1):
+            if self._secret.startswith(text[-length:]):
+                self._held = text[-length:]
+                return text[:-length]
+        self._held = ""
+        return text
 
 
 class Cleaning:
-    """Cleans the pieces of one answer. A key that is split over pieces is found too: what may be its beginning waits for the next."""
+    """Cleans the pieces of one answer. A key or a terminal sequence that is split over pieces is found too."""
 
     def __init__(self, secret: str, redacted: Callable[[str], str]) -> None:
         """``secret``: the endpoint's key, "" where there is none; ``redacted`` takes it out of a text."""
         self._secret = secret
         self._redacted = redacted
-        self._text = self._reasoning = ""
+        self._text, self._reasoning = self._channel(), self._channel()
+        self._arguments: dict[int, _Channel] = {}
 
     def piece(self, piece: Piece) -> Piece | None:
         """``piece`` cleaned; ``None`` where all of it waits."""
-        text, self._text = self._cleaned(self._text + piece.text)
-        reasoning, self._reasoning = self._cleaned(self._reasoning + piece.reasoning)
         clean = piece._replace(
-            text=text,
-            reasoning=reasoning,
+            text=self._text.feed(piece.text),
+            reasoning=self._reasoning.feed(piece.reasoning),
             tools=tuple(self._tool(call) for call in piece.tools),
             finish=self._plain(piece.finish),
             model=self._plain(piece.model),
@@ -40,30 +91,20 @@ class Cleaning:
 
     def rest(self) -> Piece | None:
         """What waited for a next piece that doesn't come."""
-        rest = Piece(text=self._text, reasoning=self._reasoning)
-        self._text = self._reasoning = ""
+        held = {index: channel.rest() for index, channel in self._arguments.items()}
+        calls = tuple(ToolCall(index, "", arguments) for index, arguments in held.items() if arguments)
+        rest = Piece(self._text.rest(), self._reasoning.rest(), calls)
         return rest if rest.is_token else None
 
-    def _cleaned(self, text: str) -> tuple[str, str]:
-        """What can be shown, and what waits."""
-        if not text:
-            return "", ""
-        if not text.isprintable():
-            text = text.translate(_DROPPED)
-        if not self._secret:
-            return text, ""
-        text = self._redacted(text)
-        longest = min(len(self._secret) - 1, len(text))
-        for length in range(longest, 0, -1):
-            if self._secret.startswith(text[-length:]):
-                return text[:-length], text[-length:]
-        return text, ""
+    def _channel(self) -> _Channel:
+        return _Channel(self._secret, self._redacted)
 
     def _plain(self, text: str | None) -> str | None:
-        return None if text is None else self._redacted(text.translate(_DROPPED))[:300]
+        return None if text is None else self._redacted(_ESCAPES.sub("", text).translate(_DROPPED))[:300]
 
     def _tool(self, call: ToolCall) -> ToolCall:
-        name, arguments = self._plain(call.name) or "", self._redacted(call.arguments.translate(_DROPPED))
+        channel = self._arguments.setdefault(call.index, self._channel())
+        name, arguments = self._plain(call.name) or "", channel.feed(call.arguments)
         return replace(call, name=name, arguments=arguments, id=self._plain(call.id) or "")
 
 

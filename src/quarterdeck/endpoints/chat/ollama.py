@@ -10,7 +10,7 @@ import base64
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 
-from quarterdeck.endpoints.chat.lines import MOST_BYTES, lines
+from quarterdeck.endpoints.chat.lines import MOST_BYTES, lines, raise_error, told
 from quarterdeck.model.chat.answer import Piece, ServerTimings, ToolCall, Usage
 from quarterdeck.model.chat.request import ChatRequest, Message
 from quarterdeck.model.reading import Outcome
@@ -26,24 +26,38 @@ _OPTIONS = {
     "context_length": "num_ctx",
 }
 """Fields of `Sampling` → Ollama's ``options``."""
-_NO_THINKING = "does not support thinking"
 _NS = 1e9
 
 
 async def speak(fetch: Fetch, request: ChatRequest) -> AsyncGenerator[Piece, None]:
-    """The pieces of an answer. Raises Failure."""
+    """The pieces of an answer. What a model can't do about its thinking is left out and noted. Raises Failure."""
     payload = body(request)
-    try:
-        async with aclosing(_once(fetch, payload)) as pieces:
-            async for piece in pieces:
-                yield piece
-    except Failure as failure:
-        if "think" not in payload or failure.status != 400 or _NO_THINKING not in failure.reason:
-            raise
-        yield Piece(note="this model can't think: reasoning effort is left out")
-        async with aclosing(_once(fetch, {key: value for key, value in payload.items() if key != "think"})) as pieces:
-            async for piece in pieces:
-                yield piece
+    while True:
+        begun = False
+        try:
+            async with aclosing(_once(fetch, payload)) as pieces:
+                async for piece in pieces:
+                    begun = True
+                    yield piece
+                return
+        except Failure as failure:
+            note = "" if begun else _thinks_less(failure, payload)
+            if not note:
+                raise
+        yield Piece(note=note)
+
+
+def _thinks_less(failure: Failure, payload: dict[str, object]) -> str:
+    """Take out of ``payload`` what the model refuses about its thinking; what to say of it, "" = that wasn't it."""
+    if failure.status != 400 or "think" not in payload:
+        return ""
+    if "does not support thinking" in failure.reason:
+        del payload["think"]
+        return "this model can't think: reasoning effort is left out"
+    if "think value" in failure.reason and isinstance(payload["think"], str):
+        payload["think"] = True
+        return "this model knows no levels of thinking: it thinks as it does by itself"
+    return ""
 
 
 def body(request: ChatRequest) -> dict[str, object]:
@@ -81,26 +95,25 @@ async def _once(fetch: Fetch, payload: Mapping[str, object]) -> AsyncGenerator[P
         async for line in each:
             if not line.strip():
                 continue
-            told = mapping(parse(line.decode("utf-8", "replace").encode()))
-            if said := told.get("error"):
-                words = text(said) or text(mapping(said).get("message")) or "an error without words"
-                raise Failure(Outcome.FAILED, fetch.redacted(words))
-            if not told:
-                raise Failure(Outcome.FOREIGN, "it sends what is no JSON")
-            done = done or told.get("done") is True
-            yield _piece(told)
-    if not done:
-        raise Failure(Outcome.FAILED, "the answer ended half-way")
+            said = told(line)
+            raise_error(said, fetch)
+            done = done or said.get("done") is True
+            yield _piece(said)
+            if done:
+                return
+    raise Failure(Outcome.FAILED, "the answer ended half-way")
 
 
-def _piece(told: Mapping[str, object]) -> Piece:
-    message = mapping(told.get("message"))
-    said, thought = message.get("content"), message.get("thinking")
+def _piece(said: Mapping[str, object]) -> Piece:
+    message = mapping(said.get("message"))
+    content, thought = message.get("content"), message.get("thinking")
     calls = tuple(_tool(mapping(call), at) for at, call in enumerate(items(message.get("tool_calls"), 64)))
     piece = Piece(
-        text=said if isinstance(said, str) else "", reasoning=thought if isinstance(thought, str) else "", tools=calls
+        text=content if isinstance(content, str) else "",
+        reasoning=thought if isinstance(thought, str) else "",
+        tools=calls,
     )
-    return piece if told.get("done") is not True else _last(piece, told)
+    return piece if said.get("done") is not True else _last(piece, said)
 
 
 def _tool(call: Mapping[str, object], at: int) -> ToolCall:
@@ -115,24 +128,24 @@ def _tool(call: Mapping[str, object], at: int) -> ToolCall:
     )
 
 
-def _last(piece: Piece, told: Mapping[str, object]) -> Piece:
-    prompt, output = whole(told.get("prompt_eval_count")), whole(told.get("eval_count"))
+def _last(piece: Piece, said: Mapping[str, object]) -> Piece:
+    prompt, output = whole(said.get("prompt_eval_count")), whole(said.get("eval_count"))
     return piece._replace(
-        finish=text(told.get("done_reason")) or "stop",
+        finish=text(said.get("done_reason")) or "stop",
         usage=Usage(prompt, output),
-        model=text(told.get("model")),
+        model=text(said.get("model")),
         timings=ServerTimings(
             "Ollama's durations",
-            load_s=_seconds(told, "load_duration"),
-            prompt_s=_seconds(told, "prompt_eval_duration"),
-            decode_s=_seconds(told, "eval_duration"),
-            total_s=_seconds(told, "total_duration"),
+            load_s=_seconds(said, "load_duration"),
+            prompt_s=_seconds(said, "prompt_eval_duration"),
+            decode_s=_seconds(said, "eval_duration"),
+            total_s=_seconds(said, "total_duration"),
             prompt_tokens=prompt,
             output_tokens=output,
         ),
     )
 
 
-def _seconds(told: Mapping[str, object], name: str) -> float | None:
-    value = number(told.get(name))
+def _seconds(said: Mapping[str, object], name: str) -> float | None:
+    value = number(said.get(name))
     return value / _NS if value is not None and value >= 0 else None

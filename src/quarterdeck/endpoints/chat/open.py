@@ -46,9 +46,7 @@ async def stream(
                 await fetch.through(await tunnel.ready())
         speaking = _speaking(engine, fetch, request)
         fetch.open()
-        await asyncio.sleep(
-            0
-        )  # others that are sent at the same time get ready first, too: that is not the server's time
+        await asyncio.sleep(0)  # others sent at the same time get ready first, too: that is not the server's time
         if on_sent is not None:
             on_sent()
         cleaning = Cleaning(fetch.secret, fetch.redacted)
@@ -59,13 +57,20 @@ async def stream(
         if (rest := cleaning.rest()) is not None:
             yield rest
     except Failure as failure:
-        raise failure if tunnel is None else await tunnel.explained(failure) from None
+        raise _in_words(failure) if tunnel is None else await tunnel.explained(_in_words(failure)) from None
     except (httpx.HTTPError, httpx.StreamError, OSError) as error:
         raise explain(error, _CONNECT_S) from None
     finally:
         await fetch.close()
         if tunnel is not None:
             await tunnel.close()
+
+
+def _in_words(failure: Failure) -> Failure:
+    """With the time to try again, where the server tells one: nothing is asked twice by itself."""
+    if failure.retry_after:
+        failure.reason += f"; try again {failure.retry_after}"
+    return failure
 
 
 def _speaking(engine: str, fetch: Fetch, request: ChatRequest) -> AsyncGenerator[Piece, None]:

@@ -12,12 +12,13 @@ from contextlib import aclosing
 
 import httpx
 
-from quarterdeck.endpoints.chat.lines import LONGEST_LINE, MOST_BYTES, events
+from quarterdeck.endpoints.chat.lines import LONGEST_LINE, MOST_BYTES, events, raise_error, told
+from quarterdeck.endpoints.chat.numbers import timings_of, usage_of
 from quarterdeck.endpoints.chat.thinking import Thinking
-from quarterdeck.model.chat.answer import Piece, ServerTimings, ToolCall, Usage
+from quarterdeck.model.chat.answer import Piece, ToolCall
 from quarterdeck.model.chat.request import ChatRequest, Message
 from quarterdeck.model.reading import Outcome
-from quarterdeck.wire.body import items, mapping, number, parse, text, whole
+from quarterdeck.wire.body import items, mapping, parse, text, whole
 from quarterdeck.wire.failure import Failure
 from quarterdeck.wire.http import Fetch
 
@@ -30,10 +31,13 @@ _DROPPABLE = {
     "temperature": "temperature",
     "response_format": "the JSON schema",
     "stop": "stop words",
+    "chat_template_kwargs": "",
+    "timings_per_token": "",
 }
 """What is left out when a server refuses it by name, and how that is told ("" = it isn't: only our numbers need it)."""
+_THINKS_BY_TEMPLATE = ("vllm", "sglang", "llamacpp")
+_WORD = re.compile(r"[a-z_]+")
 _OF_VERSION = re.compile(r"/(?:v\d+|openai)$")
-_WORDLESS = "an error without words"
 
 
 async def speak(fetch: Fetch, engine: str, request: ChatRequest) -> AsyncGenerator[Piece, None]:
@@ -73,6 +77,8 @@ def body(engine: str, request: ChatRequest) -> tuple[dict[str, object], str]:
         payload["stop"] = list(sampling.stop)
     if sampling.effort is not None:
         payload["reasoning_effort"] = sampling.effort
+        if sampling.effort == "none" and engine in _THINKS_BY_TEMPLATE:  # they leave it to the model's chat template
+            payload["chat_template_kwargs"] = {"enable_thinking": False}
     if sampling.schema is not None:
         schema = {"name": "answer", "schema": parse(sampling.schema.encode())}
         payload["response_format"] = {"type": "json_schema", "json_schema": schema}
@@ -96,7 +102,7 @@ def _refused(failure: Failure, payload: Mapping[str, object]) -> str | None:
     """The parameter that a server refuses by name, where the request makes sense without it."""
     if failure.status not in _REFUSALS:
         return None
-    said = failure.reason.lower()
+    said = frozenset(_WORD.findall(failure.refused.lower()))
     if "max_completion_tokens" in said and "max_tokens" in payload:
         return "max_tokens"
     return next((name for name in _DROPPABLE if name in payload and name in said), None)
@@ -118,18 +124,25 @@ def path_of(url: str) -> str:
 
 async def _once(fetch: Fetch, payload: Mapping[str, object]) -> AsyncGenerator[Piece, None]:
     reader = _Reader(fetch)
-    async with fetch.streaming(path_of(fetch.target.url), payload, most=MOST_BYTES) as response:
-        if "event-stream" not in response.headers.get("content-type", ""):
-            for piece in reader.whole(await _all(response)):
-                yield piece
-            return
-        async with aclosing(events(response)) as each:
-            async for data in each:
-                if data.strip() == b"[DONE]":
-                    reader.finished = True
-                    break
-                for piece in reader.event(data):
+    try:
+        async with fetch.streaming(path_of(fetch.target.url), payload, most=MOST_BYTES) as response:
+            kind = response.headers.get("content-type", "")
+            reader.foreign = "event-stream" not in kind
+            if "json" in kind:
+                for piece in reader.whole(await _all(response)):
                     yield piece
+                return
+            async with aclosing(events(response)) as each:
+                async for data in each:
+                    if data.strip() == b"[DONE]":
+                        reader.finished = True
+                        break
+                    for piece in reader.event(data):
+                        yield piece
+    except Failure as failure:
+        if not reader.finished or failure.outcome is Outcome.FOREIGN:
+            raise
+        yield Piece(note=f"after the end of the answer: {failure.reason}")
     for piece in reader.rest():
         yield piece
 
@@ -153,33 +166,41 @@ class _Reader:
         """``None`` once the server has told reasoning apart by itself."""
         self.finished = False
         """Whether it said that the answer is whole."""
+        self.foreign = False
+        """Whether it calls its answer something else than events, and none came."""
 
     def event(self, data: bytes) -> list[Piece]:
         """Of one event."""
-        told = mapping(parse(data.decode("utf-8", "replace").encode()))
-        if not told:
-            raise Failure(Outcome.FOREIGN, "it sends what is no JSON")
-        self._raise_error(told)
-        choice = mapping((items(told.get("choices"), 1) or [None])[0])
+        finished, self.finished = self.finished, False  # an error after the end is an error
+        said = told(data)
+        raise_error(said, self._fetch)
+        self.foreign = False
+        choice = mapping((items(said.get("choices"), 1) or [None])[0])
         delta = mapping(choice.get("delta")) or mapping(choice.get("message"))
         piece = self._said(delta)
         finish = text(choice.get("finish_reason"))
-        self.finished = self.finished or finish is not None
+        self.finished = finished or finish is not None
         piece = piece._replace(
-            finish=finish, usage=_usage(told), timings=_timings(told), model=text(told.get("model")) if finish else None
+            finish=finish,
+            usage=usage_of(said),
+            timings=timings_of(said),
+            model=text(said.get("model")) if finish else None,
         )
         return [piece] if piece != _NOTHING else []
 
     def whole(self, data: bytes) -> list[Piece]:
         """Of an answer that came in one."""
+        pieces = self.event(data)
         self.finished = True
         note = Piece(note="the server doesn't stream: time to first token is that of the whole answer")
-        return [*self.event(data), *self.rest(), note]
+        return [*pieces, *self.rest(), note]
 
     def rest(self) -> list[Piece]:
         """What was held back. Raises Failure where the server never said that the answer is whole."""
         answer, reasoning = self._thinking.rest() if self._thinking is not None else ("", "")
         piece = Piece(text=answer, reasoning=reasoning)
+        if self.foreign:
+            raise Failure(Outcome.FOREIGN, "its answer is no stream of events")
         if not self.finished:
             raise Failure(Outcome.FAILED, "the answer ended half-way")
         return [piece] if piece.is_token else []
@@ -194,12 +215,6 @@ class _Reader:
             content, thought = self._thinking.feed(content)
         calls = tuple(_tool(mapping(call), at) for at, call in enumerate(items(delta.get("tool_calls"), 64)))
         return Piece(text=content, reasoning=thought, tools=calls)
-
-    def _raise_error(self, told: Mapping[str, object]) -> None:
-        """What a server says in the middle of a stream, with HTTP 200."""
-        if error := told.get("error"):
-            words = text(mapping(error).get("message")) or text(error) or _WORDLESS
-            raise Failure(Outcome.FAILED, self._fetch.redacted(words))
 
 
 _NOTHING = Piece()
@@ -218,44 +233,3 @@ def _tool(call: Mapping[str, object], at: int) -> ToolCall:
     arguments = function.get("arguments")
     said = arguments if isinstance(arguments, str) else ""
     return ToolCall(at if index is None else index, text(function.get("name")) or "", said, text(call.get("id")) or "")
-
-
-def _usage(told: Mapping[str, object]) -> Usage | None:
-    usage = mapping(told.get("usage"))
-    if not usage:
-        return None
-    return Usage(
-        prompt_tokens=whole(usage.get("prompt_tokens")),
-        output_tokens=whole(usage.get("completion_tokens")),
-        cached_tokens=whole(mapping(usage.get("prompt_tokens_details")).get("cached_tokens")),
-        reasoning_tokens=whole(mapping(usage.get("completion_tokens_details")).get("reasoning_tokens")),
-        cost=_cost(usage),
-    )
-
-
-def _cost(usage: Mapping[str, object]) -> float | None:
-    """OpenRouter: ``cost``; DeepInfra: ``estimated_cost``. US dollars."""
-    cost = number(usage.get("cost"))
-    cost = number(usage.get("estimated_cost")) if cost is None else cost
-    return cost if cost is not None and cost >= 0 else None
-
-
-def _timings(told: Mapping[str, object]) -> ServerTimings | None:
-    """llama.cpp's ``timings``, or vLLM's ``metrics`` (--enable-per-request-metrics)."""
-    timings = mapping(told.get("timings"))
-    if timings:
-        prompt, output = whole(timings.get("prompt_n")), whole(timings.get("predicted_n"))
-        prompt_s, decode_s = _ms(timings, "prompt_ms"), _ms(timings, "predicted_ms")
-        both = prompt_s + decode_s if prompt_s is not None and decode_s is not None else None
-        return ServerTimings("llama.cpp's timings", None, prompt_s, decode_s, both, prompt, output)
-    metrics = mapping(told.get("metrics"))
-    if not metrics:
-        return None
-    first, decode = _ms(metrics, "time_to_first_token_ms"), _ms(metrics, "generation_time_ms")
-    output = whole(mapping(told.get("usage")).get("completion_tokens"))
-    return ServerTimings("vLLM's metrics", prompt_s=first, decode_s=decode, output_tokens=output)
-
-
-def _ms(told: Mapping[str, object], name: str) -> float | None:
-    value = number(told.get(name))
-    return value / 1000 if value is not None and value >= 0 else None

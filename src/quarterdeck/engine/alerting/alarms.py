@@ -141,6 +141,11 @@ class Alarms:
 
     # ---- what is shared
 
+    @property
+    def unsaved(self) -> bool:
+        """Whether something happened that ``sync`` has not written yet."""
+        return bool(self._unsaved)
+
     def sync(self) -> None:
         """Read what other consoles wrote, write what happened here. Never raises."""
         now = self._wall()

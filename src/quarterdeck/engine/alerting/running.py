@@ -34,6 +34,8 @@ async def keep_looking(alarms: Alarms, look: Callable[[], object]) -> None:
 
 async def save(alarms: Alarms) -> None:
     """Write what is not written yet, as far as that goes quickly. Never raises."""
+    if not alarms.unsaved:
+        return
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(SAVE_WITHIN_S):
             await asyncio.to_thread(alarms.sync)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -122,13 +123,15 @@ class Exchange:
             async with asyncio.timeout(patience) as deadline:
                 answer.sent_at = desk.clock.monotonic()
                 tunnel = desk.opening.tunnel(spec, desk.clock)
-                async for piece in stream(spec, engine, self.wish.request, tunnel=tunnel, on_sent=self._sent):
-                    answer.take(piece, desk.clock.monotonic())
-                    if piece.is_token:
-                        patience = chat.silence
-                        deadline.reschedule(loop.time() + patience)
-                    if on_piece is not None:
-                        on_piece(piece)
+                streaming = stream(spec, engine, self.wish.request, tunnel=tunnel, on_sent=self._sent)
+                async with aclosing(streaming) as pieces:
+                    async for piece in pieces:
+                        answer.take(piece, desk.clock.monotonic())
+                        if piece.is_token:
+                            patience = chat.silence
+                            deadline.reschedule(loop.time() + patience)
+                        if on_piece is not None:
+                            on_piece(piece)
             answer.end(Ending.DONE, desk.clock.monotonic())
         except TimeoutError:
             answer.end(Ending.FAILED, desk.clock.monotonic(), f"no token for {patience:.0f} s")

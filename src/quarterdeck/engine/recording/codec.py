@@ -9,26 +9,21 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
-from quarterdeck.format import printable
+from quarterdeck.engine.recording.scalars import SCALAR_READERS, UnreadableError, clean, known
 from quarterdeck.model.history import History
 
 T = TypeVar("T")
-_LONGEST_TEXT = 4000
 _WHOLE = 2.0**53
 _SCALARS = (bool, int, float, str, type(None))
 _MISSING = dataclasses.MISSING
 _UNIONS = (types.UnionType, typing.Union)
 
 Turn = Callable[[Any], Any]
-
-
-class UnreadableError(ValueError):
-    """A plain value that doesn't become what it should."""
 
 
 class _Field(NamedTuple):
@@ -155,6 +150,13 @@ def _float(value: Any) -> Any:
     return int(value) if isinstance(value, float) and -_WHOLE < value < _WHOLE and value.is_integer() else value
 
 
+def _floats(value: Any) -> list[Any]:
+    """As `_float`; most of a recording is these."""
+    return [
+        int(each) if type(each) is float and -_WHOLE < each < _WHOLE and each.is_integer() else each for each in value
+    ]
+
+
 def _union_writer(args: tuple[Any, ...]) -> Turn:
     inner = _optional(args)
     write = _writer(inner) if inner is not None else _same
@@ -163,6 +165,8 @@ def _union_writer(args: tuple[Any, ...]) -> Turn:
 
 def _tuple_writer(args: tuple[Any, ...]) -> Turn:
     if len(args) == 2 and args[1] is Ellipsis:
+        if args[0] is float:
+            return _floats
         write = _writer(args[0])
         return list if write is _same else lambda value: [write(each) for each in value]
     writers = tuple(map(_writer, args))
@@ -182,7 +186,7 @@ def _reader(hint: Any) -> Turn:
     if origin is not None:
         return _container_reader(origin, args)
     if hint in _SCALARS:
-        return _SCALAR_READERS[hint]
+        return SCALAR_READERS[hint]
     return _enum_reader(hint) if issubclass(hint, Enum) else lambda plain: from_plain(hint, plain)
 
 
@@ -195,63 +199,6 @@ def _container_reader(origin: Any, args: tuple[Any, ...]) -> Turn:
         several = _tuple_reader((args[0], Ellipsis))
         return lambda plain: frozenset(several(plain))
     return _mapping_reader(_reader(args[1]))
-
-
-def clean(text: str) -> str:
-    """A stranger's text, safe to show, its lines kept."""
-    if len(text) <= _LONGEST_TEXT and text.isprintable():
-        return text
-    lines = (
-        line if line.isprintable() else printable(line, _LONGEST_TEXT) for line in text[:_LONGEST_TEXT].split("\n")
-    )
-    return "\n".join(lines)
-
-
-def known(plain: Sequence[Any], read: Turn) -> list[Any]:
-    """What can be read of ``plain``: of a newer version's kinds of things, those that this one knows."""
-    found = []
-    for each in plain:
-        try:
-            found.append(read(each))
-        except ValueError:
-            continue
-    return found
-
-
-def _text(plain: Any) -> str:
-    if not isinstance(plain, str):
-        raise UnreadableError("no text")
-    return clean(plain)
-
-
-def _integer(plain: Any) -> int:
-    if isinstance(plain, bool) or not isinstance(plain, int):
-        raise UnreadableError("no integer")
-    return plain
-
-
-def _number(plain: Any) -> float:
-    return plain if isinstance(plain, float) else float(_integer(plain))
-
-
-def _truth(plain: Any) -> bool:
-    if not isinstance(plain, bool):
-        raise UnreadableError("not true or false")
-    return plain
-
-
-def _nothing(plain: Any) -> None:
-    if plain is not None:
-        raise UnreadableError("something")
-
-
-_SCALAR_READERS: dict[Any, Turn] = {
-    str: _text,
-    int: _integer,
-    float: _number,
-    bool: _truth,
-    type(None): _nothing,
-}
 
 
 def _union_reader(args: tuple[Any, ...]) -> Turn:

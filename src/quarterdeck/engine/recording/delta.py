@@ -45,17 +45,30 @@ def _dicts(old: dict[str, Any], new: dict[str, Any]) -> Any:
 
 
 def _lists(old: list[Any], new: list[Any]) -> Any:
+    if len(old) == len(new) and new and type(new[-1]) is float and old == new:  # bounds of histograms end with inf
+        return SAME
+    if len(old) == len(new) and new and type(new[-1]) is int is type(old[-1]):
+        steps = _steps(old, new)
+        if steps is not None:
+            return steps
     shifted = _shifted(old, new)
     if shifted is not None:
         return shifted
-    if len(old) != len(new) or not new:
-        return [new] if old or new else SAME
-    if set(map(type, new)) == {int} == set(map(type, old)):
-        steps = [after - before for before, after in zip(old, new, strict=True)]
-        if not any(steps):
-            return SAME
-        smaller = len(new) >= _FEWEST_SUMMED and sum(map(abs, steps)) < sum(map(abs, new))
-        return {"+": steps} if smaller else [new]
+    if len(old) != len(new):
+        return [new]
+    return _places(old, new)
+
+
+def _steps(old: list[Any], new: list[Any]) -> Any:
+    """Of whole numbers such as the counts of a histogram; ``None`` where these are none, or didn't change."""
+    if old == new or set(map(type, new)) != {int} or set(map(type, old)) != {int}:
+        return None
+    steps = [after - before for before, after in zip(old, new, strict=True)]
+    smaller = len(new) >= _FEWEST_SUMMED and sum(map(abs, steps)) < sum(map(abs, new))
+    return {"+": steps} if smaller else [new]
+
+
+def _places(old: list[Any], new: list[Any]) -> Any:
     places = {
         str(place): patch
         for place, (before, after) in enumerate(zip(old, new, strict=True))
@@ -69,10 +82,15 @@ def _lists(old: list[Any], new: list[Any]) -> Any:
 
 def _shifted(old: list[Any], new: list[Any]) -> Any:
     """Some dropped in front, some appended, and the rest untouched."""
-    for dropped in range(min(_MOST_SHIFTED, len(old)) + 1):
+    if not old or not new:
+        return None
+    first = new[0]
+    for dropped in range(min(_MOST_SHIFTED, len(old) - 1) + 1):
         kept = len(old) - dropped
         added = len(new) - kept
-        if dropped + added > 0 and 0 <= added <= _MOST_SHIFTED and kept and _alike(old[dropped:], new[:kept]):
+        if old[dropped] != first or dropped + added == 0 or not 0 <= added <= _MOST_SHIFTED:
+            continue
+        if _alike(old[dropped:], new[:kept]):
             return {"<": dropped, ">": new[kept:]}
     return None
 

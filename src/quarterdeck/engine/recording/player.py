@@ -86,7 +86,7 @@ class Player:
         at = self.monotonic()
         self._cursor.go(self.recording.place(at))
         found = self._cursor.snapshot()
-        later = max(0.0, at - found.at)
+        later = max(0.0, min(at, self.recording.ats[-1]) - found.at)  # it may have turned out to be shorter
         return replace(found, at=found.at + later, time=found.time + later)
 
     def add(

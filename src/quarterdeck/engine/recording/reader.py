@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from quarterdeck.engine.recording import frames
-from quarterdeck.engine.recording.codec import from_plain, known
+from quarterdeck.engine.recording.codec import from_plain
 from quarterdeck.engine.recording.delta import DamagedError, apply
 from quarterdeck.engine.recording.frames import HEAD_SIZE, MARK, VERSION, Head, Inflater, Kind
 from quarterdeck.engine.recording.rows import Rows
+from quarterdeck.engine.recording.scalars import known
 from quarterdeck.errors import UsageError
 from quarterdeck.format import printable
 from quarterdeck.model.fleet import FleetSnapshot

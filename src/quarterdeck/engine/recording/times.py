@@ -11,7 +11,7 @@ from quarterdeck.errors import UsageError
 from quarterdeck.format import printable
 
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
-_HINT = 'A time is "2026-11-23T14:03", "14:03:21", "+10m" (from the beginning) or "-5m" (from the end).'
+HINT = 'A time is "2026-11-23T14:03", "14:03:21", "+10m" (from the beginning) or "-5m" (from the end).'
 
 
 def position_of(text: str, recording: Recording) -> float:
@@ -20,14 +20,14 @@ def position_of(text: str, recording: Recording) -> float:
     if text[:1] in ("+", "-"):
         seconds = duration(text[1:])
         if seconds is None:
-            raise UsageError(f"{printable(text, 40)!r} is no time", hint=_HINT)
+            raise UsageError(f"{printable(text, 40)!r} is no time", hint=HINT)
         found = seconds if text[0] == "+" else recording.seconds - seconds
         return min(max(0.0, found), recording.seconds)
     unix = _unix(text, recording)
     first, last = recording.times[0], recording.times[-1]
     if not int(first) <= unix <= last + 1:
         raise UsageError(
-            f"{printable(text, 40)} is not in the recording: it goes from {_said(first)} to {_said(last)}", hint=_HINT
+            f"{printable(text, 40)} is not in the recording: it goes from {_said(first)} to {_said(last)}", hint=HINT
         )
     place = recording.place_of_time(unix)
     later = max(0.0, unix - recording.times[place])
@@ -43,7 +43,7 @@ def _unix(text: str, recording: Recording) -> float:
         moment = datetime.fromisoformat(text)
         return moment.timestamp() if moment.tzinfo else moment.astimezone().timestamp()
     except (ValueError, OverflowError, OSError):
-        raise UsageError(f"{printable(text, 40)!r} is no time", hint=_HINT) from None
+        raise UsageError(f"{printable(text, 40)!r} is no time", hint=HINT) from None
 
 
 def _of_clock(wanted: time, recording: Recording) -> float:

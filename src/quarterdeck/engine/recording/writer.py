@@ -56,7 +56,8 @@ class Recorder:
         self.samples = 0
         self.size = 0
         """Bytes written."""
-        self._redact = redact
+        self.redact = redact
+        self._first_at = 0.0
         self._every = every
         self._lock = threading.Lock()
         self._file: int | None = _created(self.path)
@@ -70,6 +71,11 @@ class Recorder:
         with self._lock:
             self._append(MARK + packed(Kind.ABOUT, payload, len(payload), 0.0, 0.0))
 
+    @property
+    def seconds(self) -> float:
+        """From the first sample to the last."""
+        return self._last_at - self._first_at if self.samples else 0.0
+
     def take(self, snapshot: FleetSnapshot) -> None:
         """Write what changed since the last one; does nothing where that was a moment ago, or after ``problem``."""
         with self._lock:
@@ -78,6 +84,7 @@ class Recorder:
                 return
             self._append(self._frame(snapshot))
             self._last, self._last_at = snapshot, snapshot.at
+            self._first_at = self._first_at if self.samples else snapshot.at
             self.samples += 1
             if snapshot.at - self._synced_at >= SYNC_S:
                 self._synced_at = snapshot.at
@@ -106,8 +113,8 @@ class Recorder:
             sample["m"] = [to_plain(each) for each in news]
         self._since_key += 1
         raw = dumped(sample)
-        if self._redact is not None:
-            raw = self._redact(raw)
+        if self.redact is not None:
+            raw = self.redact(raw)
         payload = self._stream.compress(raw) + self._stream.flush(zlib.Z_SYNC_FLUSH)
         return packed(Kind.KEY if begins else Kind.CHANGE, payload, len(raw), snapshot.at, snapshot.time)
 

@@ -60,6 +60,8 @@ class Timeline:
         self._shown: tuple[Happening, ...] = ()
         self._pending: list[Entry] = []
         self._listeners: list[Tell] = []
+        self._seen: set[str] = set()
+        """Endpoints of whose state something was told."""
         self._last: int | None = None
         self._again_at = 0.0
 
@@ -83,7 +85,7 @@ class Timeline:
     def add(self, found: Iterable[Happening]) -> None:
         """Take in what happened."""
         known = {identity(one) for one in self._shown}
-        new = tuple(one for one in found if identity(one) not in known)
+        new = tuple(one for one in found if identity(one) not in known and not self._is_no_news(one))
         if not new:
             return
         self._shown = tuple(sorted(chain(self._shown, new), key=when)[-MOST:])
@@ -92,6 +94,15 @@ class Timeline:
         news = tuple(one for one in new if one.at >= self._began - _OLD_S)
         for tell in self._listeners if news else ():
             tell(news)
+
+    def _is_no_news(self, one: Happening) -> bool:
+        """Whether it is the first that we see of an endpoint, and it was like that already when somebody last saw it."""
+        if one.topic is not Topic.STATE or one.subject in self._seen:
+            return False
+        self._seen.add(one.subject)
+        known = (each for each in reversed(self._shown) if each.topic is Topic.STATE and each.subject == one.subject)
+        last = next(known, None)
+        return last is not None and last.word == one.word
 
     def _keep(self, new: Sequence[Happening]) -> None:
         from quarterdeck.engine.timeline.book import Entry

@@ -21,7 +21,7 @@ FEWEST_S = 10.0
 """Two readings closer than this belong together, however often a row is read."""
 _STALE, _DOWN, _LOADING = State.STALE, State.DOWN, State.LOADING
 """Of the first the numbers are old; of the others, they were another process's."""
-_MOST_PLANS = 4096
+_MOST_PLANS = 20_000
 
 
 class Check(NamedTuple):

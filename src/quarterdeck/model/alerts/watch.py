@@ -171,10 +171,11 @@ class _Turn(NamedTuple):
 
     def _updated(self, track: Track, alert: Alert, heard: Heard) -> Alert:
         """The alert with the numbers of now; the same object where they read the same. What is no trouble now stands in its
-        evidence only.
+        evidence only, and so does what an endpoint says of its state later ("a token came").
         """
         holds = heard.value is not None and track.rule.holds(heard.value)
-        what = words.what(heard, self.moment) if holds else alert.what
+        is_state = heard.check.of_state and isinstance(heard.row, EndpointView)
+        what = words.what(heard, self.moment) if holds and not is_state else alert.what
         evidence = words.evidence(track.rule, track.first, heard, self.moment)
         if what == alert.what and evidence == alert.evidence:
             return alert

@@ -24,7 +24,7 @@ _TEXTS = ("contains", "icontains", "starts-with", "ends-with", "regex", "finish-
 _COUNTS = ("word-count", "character-count")
 _SCHEMAS = ("is-json", "contains-json")
 _LIMITS = ("latency", "cost")
-_TYPED = re.compile(r"(?P<type>[a-z][a-z:-]*)(?:\((?P<threshold>\d+(?:\.\d+)?)\))?(?::(?P<value>[\s\S]*))?")
+_TYPED = re.compile(r"(?P<type>[a-z][a-z0-9-]*)(?:\((?P<threshold>\d+(?:\.\d+)?)\))?(?::(?P<value>[\s\S]*))?")
 _SCRIPTS = ("javascript:", "fn:", "eval:", "grade:", "llm-rubric:", "file://")
 _FOREIGN = """
 agent-rubric answer-relevance assert-set bleu classifier contains-html contains-sql contains-xml context-faithfulness
@@ -55,7 +55,7 @@ def from_text(text: str) -> dict[str, Any]:
 
 def _is_kind(word: str) -> bool:
     kind = word.removeprefix("not-")
-    return kind in KINDS or kind in _FOREIGN.split() or kind.startswith(("similar:", "trace-", "trajectory:"))
+    return kind in KINDS or kind in _FOREIGN.split() or kind.startswith(("trace-", "trajectory"))
 
 
 def read(given: object, where: str, problems: Problems, *, allow_python: bool) -> Assertion | None:

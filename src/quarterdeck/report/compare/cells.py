@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from quarterdeck.format import DASH, count, duration, printable
+from quarterdeck.format import DASH, count, duration, printable, rate
 from quarterdeck.model.cases.result import Comparison, Result, Sums, of_target
 from quarterdeck.model.cases.verdict import Verdict
 from quarterdeck.model.chat.answer import Circumstances
@@ -65,8 +65,8 @@ def rates(found: Spread | None) -> str:
     if found is None:
         return DASH
     if found.count == 1:
-        return count(found.median)
-    return f"{count(found.median)} ({count(found.low)} … {count(found.high)})"
+        return rate(found.median)
+    return f"{rate(found.median)} ({rate(found.low)} … {rate(found.high)})"
 
 
 def row(run: Comparison, place: int) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from quarterdeck.report.compare.cells import (
 )
 from quarterdeck.report.values import timestamp
 
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~&])")
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~&])")
 
 
 def markdown(run: Comparison, *, texts: bool) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from quarterdeck.format import printable
-from quarterdeck.model.cases.result import Comparison, of_all
+from quarterdeck.model.cases.result import Comparison, Result, of_all
 from quarterdeck.model.cases.verdict import Verdict
 from quarterdeck.report.compare.cells import COLUMNS, SPREADS, columns, dollars, mark, reason, row, share, took
 
@@ -40,7 +40,7 @@ def _matrix(run: Comparison) -> str:
     return _table(rows) + (f"… and {more} more cases that passed everywhere or failed as others\n" if more > 0 else "")
 
 
-def _all_well(cells: dict[tuple[int, int], list[object]] | dict, number: int, targets: int) -> bool:  # type: ignore[type-arg]
+def _all_well(cells: Mapping[tuple[int, int], Sequence[Result | None]], number: int, targets: int) -> bool:
     found = [one for place in range(targets) for one in cells.get((number, place), [])]
     return all(one is not None and one.verdict is Verdict.PASS for one in found)
 

@@ -41,6 +41,8 @@ def refused(app: ConsoleApp, title: str) -> bool:
 
 
 def _why_read_only(app: ConsoleApp) -> str:
+    if app.replay_bar:
+        return "This is a recording: nothing can be asked or changed."
     if app.locked:
         return "read-only: nothing may be changed from here until “Read-only” in the palette (:) switches that off."
     return "read-only: nothing may be changed from here. The fleet file says so (read_only), or --read-only did."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quarterdeck.engine.chat.conversation import Turn
+from quarterdeck.engine.chat.columns import Turn
 from quarterdeck.format import DASH, count, duration, percent, printable, rate, size
 from quarterdeck.model.chat.answer import Answer
 from quarterdeck.tui.chat.figures import money

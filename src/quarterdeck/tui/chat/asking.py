@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from textual.binding import Binding, BindingType
 
 from quarterdeck.engine.chat.attaching import Prompt, names_files, prompt_of
-from quarterdeck.engine.chat.conversation import Column
+from quarterdeck.engine.chat.columns import Column
 from quarterdeck.errors import UsageError
 from quarterdeck.format import printable
 from quarterdeck.model.chat.boundary import Rule, Verdict
@@ -54,18 +54,19 @@ class Sending:
         """``then`` is called once all is asked, and sends."""
         self._app, self._sitting, self._columns, self._then = app, sitting, columns, then
 
-    def begin(self, typed: str) -> None:
-        """Read what it names, then ask."""
+    def begin(self, typed: str, refused: Callable[[], None]) -> None:
+        """Read what it names, then ask; ``refused`` is called where it can't be sent as it is."""
         pasted = self._sitting.draft.used(typed)
         if not names_files(typed):
             self.ask(prompt_of(typed, pasted))
             return
-        self._sitting.spawn(asyncio.get_running_loop().create_task(self._read(typed, pasted)))
+        self._sitting.spawn(asyncio.get_running_loop().create_task(self._read(typed, pasted, refused)))
 
-    async def _read(self, typed: str, pasted: dict[str, str]) -> None:
+    async def _read(self, typed: str, pasted: dict[str, str], refused: Callable[[], None]) -> None:
         try:
             prompt = await asyncio.to_thread(prompt_of, typed, pasted)
         except UsageError as error:
+            refused()
             self._app.say(f"not sent: {printable(error.message, 250)}", 10.0, topic="chat")
             return
         self.ask(prompt)

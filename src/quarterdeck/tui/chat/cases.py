@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from quarterdeck.engine.chat.conversation import Turn
+from quarterdeck.engine.chat.columns import Turn
 from quarterdeck.errors import UsageError
 from quarterdeck.model.chat.request import Message, Role
 

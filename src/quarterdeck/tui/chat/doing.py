@@ -6,7 +6,8 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quarterdeck.engine.chat.conversation import MOST_COLUMNS, Column
+from quarterdeck.engine.chat.columns import Column
+from quarterdeck.engine.chat.conversation import MOST_COLUMNS
 from quarterdeck.errors import UsageError
 from quarterdeck.format import printable
 from quarterdeck.model.judging.votes import Choice

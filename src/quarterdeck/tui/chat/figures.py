@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from quarterdeck.engine.chat.conversation import Column, Phase, Turn
+from quarterdeck.engine.chat.columns import Column, Phase, Turn
 from quarterdeck.format import DASH, count, duration, printable, rate
 from quarterdeck.model.chat.answer import Answer, Ending
 from quarterdeck.model.chat.fairness import Spread
@@ -42,7 +42,7 @@ class Figure(NamedTuple):
 def in_line(figures: Sequence[Figure], width: int) -> tuple[Run, ...]:
     """Those of the lowest ranks that fit, in their order."""
     kept: list[Figure] = []
-    left = width - 1
+    left = width - 2
     for figure in sorted(figures, key=lambda one: one.rank):
         needed = figure.width + (len(GAP) if kept else 0)
         if needed <= left:
@@ -72,7 +72,7 @@ def _fitting(figures: Sequence[Figure], width: int) -> int:
     used = 1
     for place, figure in enumerate(figures):
         used += figure.width + (len(GAP) if place else 0)
-        if used > width:
+        if used > width - 1:
             return max(1, place)
     return len(figures)
 
@@ -252,18 +252,17 @@ def _parts(answer: Answer) -> list[Figure]:
 
 
 def _notes(answer: Answer, width: int, room: int) -> list[Line]:
-    """What has to be known to judge the numbers."""
-    told = [*answer.notes, *([answer.cost_source] if answer.cost is not None and answer.cost_source else [])]
-    texts = [part for note in told for part in wrap(f"· {printable(note, 300)}", max(8, width - 2))]
-    if room <= 0 or not texts:
+    """What has to be known to judge the numbers; last, where the price comes from."""
+    told = [(f"· {printable(note, 300)}", WARN) for note in answer.notes]
+    if answer.cost is not None and answer.cost_source:
+        told.append((f"price: {printable(answer.cost_source, 100)}", FAINT))
+    lines = [Line((Run(f" {part}", tone),), "head") for text, tone in told for part in wrap(text, max(8, width - 2))]
+    if len(lines) <= max(0, room):
+        return lines
+    if room <= 0:
         return []
-    if len(texts) > room:
-        hidden = len(texts) - room + 1
-        texts = [*texts[: room - 1], f"… {hidden} more lines: o shows them"]
-    return [
-        Line((Run(f" {text}", WARN if text.startswith("· ") and place < len(told) else MUTED),), "head")
-        for place, text in enumerate(texts)
-    ]
+    more = len(lines) - room + 1
+    return [*lines[: room - 1], Line((Run(f" … {more} more: o shows them", MUTED),), "head")]
 
 
 # ---- on top
@@ -277,7 +276,7 @@ def title_line(*, names: Sequence[str], at: int, hidden: bool, asides: Sequence[
             chosen = place == at
             left += [
                 Run(
-                    f"{'▌' if chosen else ' '}{place + 1} {fit(name, min(18, cell_width(name)))}",
+                    f" {'▌' if chosen else ' '}{place + 1} {fit(name, min(18, cell_width(name)))}",
                     STRONG if chosen else MUTED,
                 )
             ]

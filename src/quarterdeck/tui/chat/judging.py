@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from quarterdeck.engine.chat.conversation import Column
+from quarterdeck.engine.chat.columns import Column
 from quarterdeck.format import printable
 from quarterdeck.model.judging.difference import Change, Span, difference
 from quarterdeck.model.judging.votes import METHOD, Choice, Standing, Vote, standings

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Protocol, cast
 
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.message import Message
 from textual.widgets import TextArea
 
 from quarterdeck.tui.chat.wrapping import clean
@@ -72,6 +71,22 @@ class Draft:
         return text
 
 
+class Writing(Protocol):
+    """The screen that the box is on."""
+
+    typing: bool
+    """Whether the keys are meant for the box."""
+
+    def send(self) -> None:
+        """Enter."""
+
+    def do_write(self) -> None:
+        """Tab: the keys go elsewhere."""
+
+    def do_back(self) -> None:
+        """Esc."""
+
+
 class PromptBox(TextArea):
     """The box."""
 
@@ -98,9 +113,6 @@ class PromptBox(TextArea):
         Binding("up", "earlier", show=False),
         Binding("down", "later", show=False),
     ]
-
-    class Submitted(Message):
-        """Enter."""
 
     def __init__(self, draft: Draft) -> None:
         super().__init__(
@@ -139,15 +151,22 @@ class PromptBox(TextArea):
         self.draft.text = self.text
 
     async def _on_key(self, event: events.Key) -> None:
-        if event.key == "enter":
+        """Keys that say where the next ones go are done here, at once: those wait in this box's queue already."""
+        screen = cast("Writing", self.screen)
+        if not screen.typing:
+            event.prevent_default()  # a command: it goes on to the screen
+            return
+        at_once = {"enter": screen.send, "tab": screen.do_write, "shift+tab": screen.do_write, "escape": screen.do_back}
+        if event.key in at_once:
             event.stop()
             event.prevent_default()
-            self.post_message(self.Submitted())
+            at_once[event.key]()
 
     async def _on_paste(self, event: events.Paste) -> None:
         event.stop()
         event.prevent_default()
-        self.insert(self.draft.fold(clean(event.text)))
+        if cast("Writing", self.screen).typing:
+            self.insert(self.draft.fold(clean(event.text)))
 
     def action_newline(self) -> None:
         """A new line in the prompt."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from quarterdeck.engine.chat.conversation import MOST_REPEATS, Column, Settings
+from quarterdeck.engine.chat.columns import MOST_REPEATS, Column, Settings
 from quarterdeck.format import printable
 from quarterdeck.model.chat.request import Sampling
 from quarterdeck.tui.screens.form import Field

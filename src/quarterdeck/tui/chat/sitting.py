@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
-from quarterdeck.engine.chat.conversation import MOST_COLUMNS, Column, Conversation, Turn
+from quarterdeck.engine.chat.columns import Column, Turn
+from quarterdeck.engine.chat.conversation import MOST_COLUMNS, Conversation
 from quarterdeck.engine.chat.session import Session
 from quarterdeck.tui.chat.prompt_box import Draft
 
@@ -83,5 +84,8 @@ def sitting_of(app: ConsoleApp) -> Sitting | None:
         app.say("still starting; try again in a moment")
         return None
     if app.chat is None:
+        from quarterdeck.tui.chat.keeping import keep
+
         app.chat = Sitting(cast("Desk", app.engine))
+        keep(app, app.chat)
     return app.chat

@@ -14,7 +14,7 @@ from rich.style import Style
 from textual import events
 from textual.strip import Strip
 
-from quarterdeck.engine.chat.conversation import Turn
+from quarterdeck.engine.chat.columns import Turn
 from quarterdeck.tui.chat.transcript import Transcript
 from quarterdeck.tui.lines import FAINT, MUTED, Line, Run, width_of
 from quarterdeck.tui.widgets.lines_view import LinesView

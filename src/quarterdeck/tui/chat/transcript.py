@@ -6,7 +6,7 @@ import time
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from quarterdeck.engine.chat.conversation import Phase, Turn
+from quarterdeck.engine.chat.columns import Phase, Turn
 from quarterdeck.format import count, duration, printable
 from quarterdeck.model.chat.answer import Answer, Ending, ToolCall
 from quarterdeck.tui.chat.wrapping import Cleaner, Wrapped, clean, wrapped

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from quarterdeck.engine.chat.conversation import Column
+from quarterdeck.engine.chat.columns import Column
 from quarterdeck.format import count
 from quarterdeck.tui.chat.figures import money
 from quarterdeck.tui.chat.sheet import in_words

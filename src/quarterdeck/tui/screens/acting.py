@@ -62,7 +62,7 @@ class ActingScreen(ConsoleScreen):
     def on_key(self, event: events.Key) -> None:
         """The key of an action; this comes before the screen's own keys, which are none of these."""
         if (
-            not (self.takes_keys and self.is_current)
+            not (self.takes_keys and self.app.screen is self)
             or event.key in self._bindings.key_to_bindings
             or len(event.key) > _LONGEST_KEY
         ):
@@ -78,14 +78,14 @@ class ActingScreen(ConsoleScreen):
     def _act_in_turn(self, identity: str, character: str | None) -> None:
         """The app runs the keys of commands; one that was pressed before may have opened what this one was meant for."""
         screen = self.app.screen
-        if self.is_current:
+        if screen is self:
             self.act(identity)
         elif character and isinstance(screen, TakesText):
             screen.takes_text(character)
 
     def do_chat(self) -> None:
         """Ask the selected model."""
-        from quarterdeck.tui.screens.chat import chat_with
+        from quarterdeck.tui.chat.entering import chat_with
 
         targets = self.targets
         chat_with(self.console_app, self.endpoint_view, targets[0].model if targets else None)

@@ -59,6 +59,8 @@ class ConsoleScreen(Screen[None]):
 
     def action_run(self, command: str) -> None:
         """Do a command of the table."""
+        if self.console_app.refuses(command):
+            return
         name = f"do_{command}"
         (getattr(self, name, None) or getattr(self.app, name))()
 

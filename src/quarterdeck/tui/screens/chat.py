@@ -6,22 +6,19 @@ import asyncio
 import importlib
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.timer import Timer
 
-from quarterdeck.engine.chat.attaching import Prompt
-from quarterdeck.engine.chat.conversation import MOST_COLUMNS, Column
+from quarterdeck.engine.chat.columns import Column
+from quarterdeck.engine.chat.conversation import MOST_COLUMNS
 from quarterdeck.model.fleet import EndpointView
 from quarterdeck.tui.chat import figures
-from quarterdeck.tui.chat.asking import Sending
 from quarterdeck.tui.chat.column import ChatColumn
-from quarterdeck.tui.chat.doing import ChatCommands
-from quarterdeck.tui.chat.picker import first_choice
 from quarterdeck.tui.chat.prompt_box import PromptBox
-from quarterdeck.tui.chat.sitting import Sitting, sitting_of
+from quarterdeck.tui.chat.sitting import Sitting
+from quarterdeck.tui.chat.submitting import ChatSending
 from quarterdeck.tui.chat.words import asides, empty_lines, hints
 from quarterdeck.tui.commands import COMMANDS, bindings
 from quarterdeck.tui.contract import Frame
@@ -29,10 +26,6 @@ from quarterdeck.tui.lines import Line
 from quarterdeck.tui.status import Status
 from quarterdeck.tui.widgets.lines_view import LinesBlock
 from quarterdeck.tui.widgets.status_line import StatusLine
-
-if TYPE_CHECKING:
-    from quarterdeck.model.models import ModelReading
-    from quarterdeck.tui.app import ConsoleApp
 
 NARROWEST = 48
 """Cells of a column; where there is no room for all, the others are tabs."""
@@ -52,41 +45,12 @@ _LETTERS = frozenset(
 """Commands whose keys may be text: not while somebody writes."""
 
 
-def open_chat(app: ConsoleApp, endpoint: str = "", model: str = "") -> None:
-    """The chat; with an endpoint, that is a column of it (with the model, or the one that it has in memory)."""
-    sitting = sitting_of(app)
-    if sitting is None:
-        return
-    if endpoint and (why := sitting.take(endpoint, model)):
-        app.say(why, 8.0, topic="chat")
-    elif not endpoint and not sitting.talk.columns and (found := first_choice(app.fleet)) is not None:
-        sitting.talk.add(*found)
-    if not isinstance(app.screen, ChatScreen):
-        app.do_view_fleet()
-        app.push_screen(ChatScreen(sitting))
-
-
-def chat_with(app: ConsoleApp, view: EndpointView | None, model: ModelReading | None) -> None:
-    """The chat with what is selected; of an endpoint, the model that it has in memory, or only has."""
-    if view is None:
-        app.say("nothing is selected")
-        return
-    from quarterdeck.tui.chat.picker import offered
-
-    of_it = [one for each, one in offered(app.fleet) if each.name == view.name]
-    chosen = model.id if model is not None else of_it[0].id if of_it else ""
-    if chosen:
-        open_chat(app, view.name, chosen)
-    else:
-        app.say(f"{view.name} has told of no models yet")
-
-
 async def _bring_markdown() -> None:
     """Importing it takes 0.1 s: not when the first answer is done."""
     await asyncio.to_thread(importlib.import_module, "quarterdeck.tui.chat.markdown")
 
 
-class ChatScreen(ChatCommands):
+class ChatScreen(ChatSending):
     """The pane."""
 
     where = "chat"
@@ -288,10 +252,6 @@ class ChatScreen(ChatCommands):
         else:
             self._write(True)
 
-    def on_prompt_box_submitted(self) -> None:
-        """Enter in the prompt."""
-        self.send()
-
     def do_back(self) -> None:
         """Cancel what is on its way; else to the columns; else back."""
         if self.sitting.talk.cancel_all():
@@ -305,132 +265,3 @@ class ChatScreen(ChatCommands):
     def do_leave(self) -> None:
         """Back; answers go on coming in."""
         self.app.pop_screen()
-
-    # ---- sending
-
-    def send(self) -> None:
-        """Send what is typed to all columns, if it may go there."""
-        talk, typed = self.sitting.talk, self.prompt.typed
-        if why := self._why_not(typed):
-            self.tell(why)
-        elif not talk.columns:
-            self.do_add_column()
-        else:
-            self._sending(list(talk.columns), clear=True).begin(typed)
-
-    def _why_not(self, typed: str) -> str:
-        if self.console_app.read_only:
-            return "read-only: nothing is sent from here; a request costs the server work"
-        if self.sitting.talk.busy:
-            return "answers are still coming; Esc cancels them"
-        return "" if typed.strip() else "nothing is typed"
-
-    def _sending(self, columns: list[Column], *, clear: bool) -> Sending:
-        talk, draft, before = self.sitting.talk, self.sitting.draft, self.prompt.typed
-
-        def go(prompt: Prompt) -> None:
-            if clear:
-                draft.history.add(before)
-                draft.text = ""
-                if self.is_attached and self.prompt.typed == before:
-                    self.prompt.set_text("")
-                talk.send(prompt, columns)
-            else:
-                talk.retry(columns[0])
-            for pane in self.panes:
-                pane.text.following = True
-            self.again()
-
-        return Sending(self.console_app, self.sitting, columns, go)
-
-    def do_retry_column(self) -> None:
-        """The last prompt once more."""
-        column = self.sitting.column
-        if column is None or column.last is None:
-            self.tell("nothing was asked yet")
-        elif column.busy:
-            self.tell("its answer is still coming; x cancels it")
-        elif self.console_app.read_only:
-            self.tell(self._why_not(""))
-        else:
-            self._sending([column], clear=False).ask(column.last.prompt)
-
-    def do_cancel_column(self) -> None:
-        """Stop the selected one."""
-        column = self.sitting.column
-        if column is not None and column.busy:
-            self.sitting.talk.cancel(column)
-            self.call_later(self.again)
-        else:
-            self.tell("nothing is on its way there")
-
-    def do_new_chat(self) -> None:
-        """Forget what was said."""
-        self.sitting.talk.clear()
-        self.again()
-
-    def do_editor(self) -> None:
-        """Write the prompt elsewhere."""
-        from quarterdeck.tui.chat.editor import edit
-
-        self.sitting.spawn(edit(self.console_app, self.prompt))
-
-    # ---- reading
-
-    def on_chat_column_picked(self, event: ChatColumn.Picked) -> None:
-        """Clicked."""
-        self._select(self.panes.index(event.column))
-
-    def do_previous_column(self) -> None:
-        """At the left."""
-        self._select(self.sitting.at - 1)
-
-    def do_next_column(self) -> None:
-        """At the right."""
-        self._select(self.sitting.at + 1)
-
-    def _select(self, place: int) -> None:
-        self.sitting.at = max(0, min(place, len(self.sitting.talk.columns) - 1))
-        self.again()
-
-    def do_formatted(self) -> None:
-        """As it came, or rendered."""
-        self.sitting.raw = not self.sitting.raw
-        self.tell("answers as they came" if self.sitting.raw else "answers rendered as Markdown once they are done")
-        self.again()
-
-    def do_thoughts(self) -> None:
-        """Fold or unfold."""
-        self.sitting.unfolded = not self.sitting.unfolded
-        self.again()
-
-    def _scroll(self, lines: int) -> None:
-        self.panes[self.sitting.at].text.scroll_by(lines)
-
-    @property
-    def _page(self) -> int:
-        return max(1, self.panes[self.sitting.at].text.size.height - 1)
-
-    def do_up(self) -> None:
-        """A line back."""
-        self._scroll(-1)
-
-    def do_down(self) -> None:
-        """A line on."""
-        self._scroll(1)
-
-    def do_page_up(self) -> None:
-        """A window back."""
-        self._scroll(-self._page)
-
-    def do_page_down(self) -> None:
-        """A window on."""
-        self._scroll(self._page)
-
-    def do_top(self) -> None:
-        """To the beginning."""
-        self.panes[self.sitting.at].text.to_top()
-
-    def do_bottom(self) -> None:
-        """To the end, and follow it."""
-        self.panes[self.sitting.at].text.to_end()

@@ -103,9 +103,9 @@ class Items(LinesView):
         return item_line(self.items[place], width, self._names, selected=place == self.at)
 
     def on_click(self, event: events.Click) -> None:
-        """Choose. (The right button, which opened the menu, chooses nothing.)"""
+        """Choose. The right button opened the menu, a second click was meant for what was there before: they choose nothing."""
         place = event.y + self.scroll_offset.y
-        if place < len(self.items) and event.button == 1:
+        if place < len(self.items) and event.button == 1 and event.chain == 1:
             self.select(place)
             self.post_message(self.Chosen())
 

@@ -28,4 +28,4 @@ class HelpScreen(PageScreen):
 
     def draw(self, frame: Frame) -> None:
         """The same whatever the fleet does; only the width matters."""
-        self.page.show(help_lines(max(1, self.room.width - 1), self._about))
+        self.page.show(help_lines(max(1, self.room.width - 1), self._about, replay=bool(self.console_app.replay_bar)))

@@ -42,6 +42,7 @@ def found(entries: Sequence[Entry], text: str) -> list[Entry]:
 def palette_entries(screen: ConsoleScreen) -> list[Entry]:
     """The commands that work on a screen, then the endpoints."""
     app = screen.console_app
+    replay = bool(app.replay_bar)
 
     def command(identity: str) -> Callable[[], None]:
         return lambda: screen.action_run(identity)
@@ -49,8 +50,9 @@ def palette_entries(screen: ConsoleScreen) -> list[Entry]:
     def endpoint(name: str) -> Callable[[], None]:
         return lambda: app.open_endpoint(name)
 
-    entries = [Entry(each.label, each.shown, command(each.id)) for each in commands_for(screen.where) if each.listed]
-    if isinstance(screen, ActingScreen) and screen.targets:
+    commands = commands_for(screen.where, replay=replay)
+    entries = [Entry(each.label, each.shown, command(each.id)) for each in commands if each.listed]
+    if isinstance(screen, ActingScreen) and screen.targets and not replay:
         entries += [Entry(action.label, action.shown, partial(screen.act, action.id)) for action in ACTIONS]
     return entries + [Entry(view.name, look(view.state).word, endpoint(view.name)) for view in app.fleet.endpoints]
 

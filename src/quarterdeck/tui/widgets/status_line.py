@@ -16,7 +16,8 @@ class StatusLine(LinesBlock):
 
     def show_status(self, status: Status) -> None:
         """Show another status."""
-        self.show([status_line(status, self.full_width)])
+        bar = getattr(self.app, "replay_bar", "")
+        self.show([status_line(status._replace(replay=bar) if bar else status, self.full_width)])
 
 
 class Banner(LinesBlock):

@@ -1,0 +1,42 @@
+"""What the pane keeps: everything where the fleet file says so, else not a word, anywhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chat_fakes import FakeDesk, Wire, fleet_file, wire
+from console_driver import Console
+from fakes import FrozenClock
+from quarterdeck.config.fleet import ChatSettings
+from quarterdeck.engine.chat.keeping import Chats
+from quarterdeck.tui.app import ConsoleApp
+from quarterdeck.tui.chat.entering import open_chat
+
+__all__ = ["wire"]
+MARKER = "marker-of-this-prompt"
+
+
+@pytest.mark.parametrize("save", [True, False])
+async def test_kept_or_not(save: bool, wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    clock = FrozenClock()
+    desk = FakeDesk(clock, replace(fleet_file(), chat=ChatSettings(save=save)))
+    app = ConsoleApp(desk.fleet, make_engine=lambda _: desk, clock=clock.clock)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.pause()
+        it = Console(app, pilot, desk, clock)
+        open_chat(app, "lab", "qwen3:8b")
+        await it.sees(" Chat")
+        await it.press(*MARKER, "enter")
+        await it.sees("yes")
+        assert app.chat is not None
+        while app.chat.tasks:
+            await pilot.pause()
+    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert (MARKER.encode() in written) is save
+    kept = Chats(tmp_path / "state" / "quarterdeck" / "chats.db").search(MARKER)
+    assert [(one.endpoint, one.model, one.prompt) for one in kept] == ([("lab", "qwen3:8b", MARKER)] if save else [])
