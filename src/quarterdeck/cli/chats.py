@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import time
-from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from quarterdeck.config.units import duration
-from quarterdeck.engine.audit import iso
-from quarterdeck.engine.chat.keeping import Chats, Kept
 from quarterdeck.errors import UsageError
 from quarterdeck.format import printable
+
+if TYPE_CHECKING:
+    from quarterdeck.engine.chat.keeping import Kept
 
 EVERYTHING = 1_000_000
 _SHOWN = 70
@@ -51,6 +48,8 @@ def _action(actions: argparse._SubParsersAction[Any], name: str, text: str) -> a
 
 def run(arguments: argparse.Namespace) -> int:
     """0; raises UsageError for what isn't there, QuarterdeckError where the file can't be read."""
+    from quarterdeck.engine.chat.keeping import Chats
+
     chats = Chats()
     match arguments.action:
         case "show":
@@ -77,6 +76,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _before(text: str | None) -> float | None:
     if text is None:
         return None
+    import time
+
+    from quarterdeck.config.units import duration
+
     back = duration(text)
     if back is None:
         raise UsageError(f"--older-than {text!r} is no time", hint='Such as "30d".')
@@ -84,17 +87,20 @@ def _before(text: str | None) -> float | None:
 
 
 def _line(kept: Kept) -> str:
+    import json
+    from dataclasses import asdict
+
     return json.dumps(asdict(kept), ensure_ascii=False) + "\n"
 
 
 def _row(kept: Kept) -> str:
     prompt = printable(" ".join(kept.prompt.split()), _SHOWN)
-    return f"{kept.id:>5}  {iso(kept.at)}  {printable(kept.model, 40)} at {printable(kept.endpoint, 40)}  {prompt}\n"
+    return f"{kept.id:>5}  {_when(kept)}  {printable(kept.model, 40)} at {printable(kept.endpoint, 40)}  {prompt}\n"
 
 
 def _full(kept: Kept) -> str:
     told = kept.details
-    lines = [f"{kept.id}  {iso(kept.at)}  {printable(kept.model, 200)} at {printable(kept.endpoint, 200)}", ""]
+    lines = [f"{kept.id}  {_when(kept)}  {printable(kept.model, 200)} at {printable(kept.endpoint, 200)}", ""]
     lines += ["Prompt:", *_clean(kept.prompt), "", "Answer:", *_clean(kept.answer), ""]
     names = (
         "ending",
@@ -114,3 +120,9 @@ def _full(kept: Kept) -> str:
 def _clean(text: str) -> list[str]:
     """Lines without control characters: they go to a terminal."""
     return ["".join(c for c in line if c.isprintable() or c == "\t") for line in text.splitlines()]
+
+
+def _when(kept: Kept) -> str:
+    from quarterdeck.engine.audit import iso
+
+    return iso(kept.at)

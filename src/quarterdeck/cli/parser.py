@@ -46,7 +46,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     _demo(commands, needed="demo" in argv)
     _doctor(commands, needed="doctor" in argv)
     _on_call(commands, argv)
-    if argv and argv[0] not in _READING:
+    if argv and argv[0] not in _READING and not _is_console(argv):
         argv = _acting(commands, argv)
     arguments = parser.parse_args(argv)
     if arguments.record is not None and arguments.command not in ("console", "demo", "watch"):
@@ -54,6 +54,20 @@ def parse(argv: list[str]) -> argparse.Namespace:
     before, after = arguments.urls_before or [], getattr(arguments, "url", None) or []
     arguments.url = before + after  # a subcommand's own would replace those given before it
     return arguments
+
+
+_OF_CONSOLE = ("--fleet", "--url", "--interval", "--theme", "--record")
+
+
+def _is_console(argv: list[str]) -> bool:
+    """Whether nothing but options of the console stands there: its first frame waits for no other command's."""
+    words = iter(argv)
+    for word in words:
+        if word in _OF_CONSOLE:
+            next(words, None)
+        elif word != "--read-only" and word.partition("=")[0] not in _OF_CONSOLE:
+            return False
+    return True
 
 
 class _Parser(argparse.ArgumentParser):

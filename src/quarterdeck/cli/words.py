@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quarterdeck.model.actions import ACTIONS, Action, Argument, On
-from quarterdeck.model.job import Option
+
+if TYPE_CHECKING:
+    from quarterdeck.model.job import Option
 
 AddFleet = Callable[[argparse.ArgumentParser, object], None]
 EXIT_CODES = """\

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from quarterdeck.config.units import duration, duration_text
 from quarterdeck.format import printable
 from quarterdeck.model.actions import Action, Argument
-from quarterdeck.model.job import Option
+
+if TYPE_CHECKING:
+    from quarterdeck.model.job import Option
 
 LONGEST = 4096
 MOST_TOKENS = 1_000_000_000
