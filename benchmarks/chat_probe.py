@@ -33,11 +33,10 @@ STREAMS = 4
 
 def newest(text: str) -> float | None:
     """When the last whole token of a text was sent."""
-    words = text[-60:].split()
-    if not text.endswith((" ", "\n")):
-        words = words[:-1]
+    words = text[-90:].split(" ")[:-1]  # the last may be a part
+    told = [word for word in "\n".join(words).split() if word[0].isdigit()]
     try:
-        return float(words[-1]) if words else None
+        return float(told[-1]) if told else None
     except ValueError:
         return None
 

@@ -11,6 +11,7 @@ import sys
 import time
 
 LARGE = 200_000
+WORDS = ("of", "the", "it", "and", "queue", "is", "on", "ship")
 MARKDOWN = """## Part {n}
 
 The *quick* brown fox jumps over the **lazy** dog, and `code` stands between; [a link](http://example.com) goes nowhere.
@@ -41,15 +42,15 @@ def chunk(data: bytes) -> bytes:
 
 
 async def tokens(writer: asyncio.StreamWriter, rate: float) -> None:
-    """A word a token, a new paragraph every sixty."""
+    """Words of four or five characters on average, as tokens are; every fourth tells when it was sent."""
     begun, sent = time.monotonic(), 0
     while True:
         due = int((time.monotonic() - begun) * rate)
         if due > sent:
             out = b""
             while sent < due:
-                end = "\n\n" if sent % 60 == 59 else " "
-                out += event(f"{time.monotonic():.3f}{end}")
+                word = f"{time.monotonic():.3f}" if sent % 4 == 0 else WORDS[sent % len(WORDS)]
+                out += event(word + ("\n\n" if sent % 120 == 119 else " "))
                 sent += 1
             writer.write(chunk(out))
             await writer.drain()

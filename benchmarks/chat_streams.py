@@ -2,8 +2,9 @@
 
 uv run python benchmarks/chat_streams.py [SECONDS [TOKENS_PER_SECOND]]
 
-Each side runs in a pseudo-terminal of its own, in turn, and reads the same streams from a server in a process of its own. A token
-is a word that tells when it was sent, so what is on the screen tells how old it is.
+Each side runs in a pseudo-terminal of its own, in turn, and reads the same streams from a server in a process of its own. Every
+fourth token tells when it was sent, so what is on the screen tells how old it is. The lag counted at a paint is that of the
+token that waited longest for it.
 """
 
 from __future__ import annotations

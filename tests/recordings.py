@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from fakes import GIB, endpoint_view, gpu, host_view, model, window
 from quarterdeck.engine.recording.writer import Recorder
@@ -22,9 +24,9 @@ BOUNDS = (0.1, 0.25, 0.5, 1.0, float("inf"))
 def _row(second: int, place: int) -> EndpointView:
     at = START_AT + second
     down = place == 1 and DOWN_FROM <= second < DOWN_TO
-    events = (
-        (Event(START_AT + DOWN_FROM, EventKind.STATE, "DOWN", "b is DOWN: refused"),) if second >= DOWN_FROM else ()
-    )
+    events: tuple[Event, ...] = ()
+    if second >= DOWN_FROM:
+        events += (Event(START_AT + DOWN_FROM, EventKind.STATE, "DOWN", "b is DOWN: refused"),)
     if second >= DOWN_TO:
         events += (Event(START_AT + DOWN_TO, EventKind.STATE, "OK", "b is OK"),)
     tps = None if down else 100.0 + second * 1.7 + place / 3
@@ -131,3 +133,18 @@ def recorded(path: Path, seconds: int = 60, *, closed: bool = True) -> list[Flee
     if closed:
         recorder.close()
     return snapshots
+
+
+def alike(one: Any, other: Any) -> None:
+    """Field by field: rows of a fleet are compared by identity otherwise."""
+    assert type(one) is type(other)
+    for field in dataclasses.fields(one):
+        mine, theirs = getattr(one, field.name), getattr(other, field.name)
+        if field.name in ("history", "histories"):
+            continue
+        if isinstance(mine, tuple) and mine and dataclasses.is_dataclass(mine[0]):
+            assert len(mine) == len(theirs), field.name
+            for left, right in zip(mine, theirs, strict=True):
+                alike(left, right)
+        else:
+            assert mine == theirs, field.name

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_desk import prompt
@@ -83,24 +81,6 @@ async def test_what_servers_measured_themselves() -> None:
         assert (await asked(server, "ollama")).timings == ServerTimings(
             "Ollama's durations", 0.001975027, 0.000834, 0.004663, 0.009406461, 25, 16
         )
-
-
-@given(cuts=st.lists(st.integers(1, 400), min_size=1, max_size=30))
-@settings(max_examples=25, deadline=None)
-def test_any_cut_of_the_bytes_gives_the_same_answer(cuts: Sequence[int]) -> None:
-    async def both() -> tuple[Answer, Answer]:
-        body = SSE + event("Grüße 🚢 ", reasoning="hm") + event("tschüß") + event(finish="stop") + DONE
-        body = body.replace(b"\n\n", b"\r\n\r\n", 2)
-        chunks, at = [], 0
-        for cut in cuts:
-            chunks.append(body[at : at + cut])
-            at += cut
-        async with raw_server(body) as whole, raw_server(*chunks, body[at:]) as cut_up:
-            return await asked(whole), await asked(cut_up)
-
-    whole, cut_up = asyncio.run(both())
-    assert (whole.text, whole.reasoning, whole.finish) == ("Grüße 🚢 tschüß", "hm", "stop")
-    assert (cut_up.text, cut_up.reasoning, cut_up.finish) == (whole.text, whole.reasoning, whole.finish)
 
 
 async def test_comments_other_fields_and_no_done() -> None:
@@ -313,7 +293,7 @@ async def test_control_characters_never_come_through() -> None:
     bad = b'data: {"choices":[{"delta":{"content":"\xff\xfe ok"}}]}\n\n'
     async with raw_server(SSE + event(hostile) + bad + event(finish="stop")) as server:
         text = (await asked(server)).text
-    assert text == "a[31mred2Jb\n\tc\ufffd\ufffd ok"
+    assert text == "aredb\n\tc\ufffd\ufffd ok"
 
 
 @given(st.integers(1, 40), st.integers(1, 40))

@@ -138,9 +138,9 @@ def test_a_run_that_is_not_there_is_said(tmp_path: Path) -> None:
         ledgers.found("zzzzzz")
     with pytest.raises(UsageError, match="there is no run"):
         ledgers.resume(tmp_path / "none.jsonl")
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
     with pytest.raises(UsageError, match="is no file"):
-        fifo = tmp_path / "fifo"
-        os.mkfifo(fifo)
         ledgers.resume(fifo)
     with pytest.raises(QuarterdeckError, match="can't be kept"):
         ledgers.begin({}, tmp_path / "nowhere" / "run.jsonl", texts=False)

@@ -106,7 +106,7 @@ async def test_what_is_in_the_ledger_is_not_asked_again(wire: Wire, ledger: Ledg
     ],
 )
 async def test_how_many_run_at_one_time_on_one_machine(
-    wire: Wire, ledger: Ledger, judge: Judge, order: Order, concurrency: int, most: int
+    wire: Wire, ledger: Ledger, judge: Judge, *, order: Order, concurrency: int, most: int
 ) -> None:
     steps: list[str] = ["x"] * 20
     wire.on("lab", Script([*steps, DONE]))
@@ -261,6 +261,7 @@ async def test_assertions_keep_their_order(judge: Judge) -> None:
 async def test_python_expressions(
     judge: Judge,
     monkeypatch: pytest.MonkeyPatch,
+    *,
     code: str,
     threshold: float | None,
     passed: bool | None,

@@ -145,3 +145,19 @@ async def test_what_somebody_else_tells_is_forgotten_here() -> None:
     task.cancel()
     assert rig.arrived[-1] == 3
     assert rig.losses == []
+
+
+async def test_it_says_whether_something_is_on_its_way() -> None:
+    rig = Rig(lambda count: broken(count) if count == 1 else None)
+    rig.hold = asyncio.Event()
+    assert rig.box.idle.is_set()
+    task = asyncio.ensure_future(rig.box.run())
+    rig.put(1, 2)
+    await asyncio.sleep(0)
+    assert not rig.box.idle.is_set()
+    rig.hold.set()
+    while len(rig.box):
+        await asyncio.sleep(0)
+    await rig.box.idle.wait()
+    task.cancel()
+    assert rig.arrived == [1, 2]

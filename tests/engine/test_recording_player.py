@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_recording_codec import alike
 
 from fakes import FrozenClock, endpoint_view
 from quarterdeck.config.alerting import rules
@@ -21,7 +20,7 @@ from quarterdeck.engine.recording.times import position_of
 from quarterdeck.engine.recording.writer import Recorder
 from quarterdeck.errors import UsageError
 from quarterdeck.model.fleet import FleetSnapshot, State
-from recordings import DOWN_FROM, DOWN_TO, START_AT, START_TIME, recorded
+from recordings import DOWN_FROM, DOWN_TO, START_AT, START_TIME, alike, recorded
 
 
 class Desk:

@@ -79,9 +79,24 @@ async def test_a_state_that_was_known_is_no_news(tmp_path: Path) -> None:
     await later.save()
     later.look(down(0.0))
     assert [one.at for one in later.happenings] == [UNIX - 3000]
-    twice = (event(0, "DOWN", "refused"), event(0, "OK", ""), event(0, "DOWN", "refused"))
-    later.look(snapshot(endpoint_view("a", events=(*twice[:2], event(-1, "DOWN", "again")))))
-    assert [one.word for one in later.happenings] == ["DOWN", "OK", "DOWN"]
+
+
+async def test_what_was_found_well_and_goes_down_is_news(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.timeline.look(down(3000.0))
+    await rig.timeline.save()
+    later = rig.another(tmp_path)
+    later.look(snapshot(endpoint_view("a")))
+    await later.save()
+    rig.clock.advance(10)
+    later.look(snapshot(endpoint_view("a", events=(event(-10, "DOWN", "refused"),)), clock=rig.clock))
+    await later.save()
+    assert [(one.word, one.at - UNIX) for one in later.happenings] == [("DOWN", -3000), ("OK", 0), ("DOWN", 10)]
+    assert rig.kept == [("state", "DOWN"), ("state", "OK"), ("state", "DOWN")]
+    third = rig.another(tmp_path)
+    await third.save()
+    third.look(snapshot(endpoint_view("a"), endpoint_view("b"), clock=rig.clock))
+    assert [one.word for one in third.happenings] == ["DOWN", "OK", "DOWN", "OK"]
 
 
 async def test_a_sink_that_fails_elsewhere_is_seen_here(tmp_path: Path) -> None:
@@ -153,6 +168,17 @@ async def test_a_disk_that_fails_for_ever_costs_bounded_memory(tmp_path: Path) -
     assert rig.timeline.happenings[-1].at == UNIX + 59.99
 
 
+async def test_a_clock_that_jumps_ahead_deletes_nothing(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.timeline.look(down())
+    await rig.timeline.save()
+    rig.clock.wall += 3650 * 86_400
+    rig.timeline._book = Book(EventSettings(), rig.path)  # one that looks at once for what is old
+    rig.timeline.add([replace(sink(), at=rig.clock.wall)])
+    await rig.timeline.save()
+    assert rig.kept == [("state", "DOWN"), ("sink", "failing")]
+
+
 async def test_memory_alone(tmp_path: Path) -> None:
     timeline = Timeline(clock=FrozenClock().clock)
     timeline.look(down())
@@ -187,7 +213,8 @@ def test_what_was_loaded_and_what_was_seen_since() -> None:
         Happening(UNIX, Topic.STATE, "a", "OK", ""),
         Happening(UNIX + 1, Topic.STATE, "a", "DOWN", "z"),
     ]
-    assert merged(loaded, own) == (*loaded, own[2], own[3])
+    assert merged(loaded, own, own[1:2]) == (*loaded, own[2], own[3])
+    assert merged(loaded, own) == (*loaded, own[1], own[2], own[3])
     assert merged([], own) == tuple(own)
     assert len(merged(loaded * 1000, own)) == MOST
 

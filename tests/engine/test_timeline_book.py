@@ -73,12 +73,13 @@ def test_models_of_other_names_are_other_ones(tmp_path: Path) -> None:
     assert [each.text for each in kept(tmp_path)] == ["a", "b"]
 
 
-def test_a_state_that_was_known_is_no_news_to_who_comes_later(tmp_path: Path) -> None:
+def test_a_state_in_which_it_was_found_and_that_was_known_is_no_news(tmp_path: Path) -> None:
     one, other = two(tmp_path)
     one.add([Entry(down())], NOW)
-    other.add([Entry(down(NOW + 9000)), Entry(down(NOW + 9000, "vllm-b"))], NOW)
+    found = [Entry(down(NOW + 9000), found=True), Entry(down(NOW + 9000, "vllm-b"), found=True)]
+    other.add(found, NOW)
     assert [each.subject for each in kept(tmp_path)] == ["vllm-a", "vllm-b"]
-    other.add([Entry(down(NOW + 9500))], NOW)  # it was well meanwhile, which is told by nobody
+    other.add([Entry(down(NOW + 9500))], NOW)  # it was found well, which is no event, and went down
     assert len(kept(tmp_path)) == 3
 
 
@@ -117,7 +118,6 @@ def test_processes_that_write_at_once_write_each_thing_once(tmp_path: Path) -> N
         _, errors = writer.communicate(timeout=60)
         assert writer.returncode == 0, errors
     rows, _ = read(path, most=10_000)
-    # Each of the three came to the first state as to its own first, where only the last one known is no news.
     assert [row.happening.word for row in rows] == ["DOWN" if number % 2 else "OK" for number in range(120)]
 
 

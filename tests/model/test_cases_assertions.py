@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from quarterdeck.model.cases.assertions import KINDS, PYTHON, Output, held
-from quarterdeck.model.cases.case import Assertion
+from quarterdeck.model.cases.case import Assertion, Json
 from quarterdeck.model.cases.jsregex import compiled
 from quarterdeck.model.cases.numbers import last_number
 from quarterdeck.model.cases.verdict import Finding, Verdict, conclude
@@ -130,13 +130,13 @@ def test_a_schema_that_can_t_be_followed_fails_whichever_way_round(schema: Any) 
 
 
 def test_references_inside_a_schema_are_followed() -> None:
-    schema = {"definitions": {"n": {"type": "integer"}}, "properties": {"a": {"$ref": "#/definitions/n"}}}
+    schema: Json = {"definitions": {"n": {"type": "integer"}}, "properties": {"a": {"$ref": "#/definitions/n"}}}
     assert held(Assertion("is-json", schema), Output('{"a": 1}')).passed is True
     assert held(Assertion("is-json", schema), Output('{"a": "1"}')).passed is False
 
 
 def test_formats_count() -> None:
-    schema = {"type": "string", "format": "ipv4"}
+    schema: Json = {"type": "string", "format": "ipv4"}
     assert held(Assertion("is-json", schema), Output('"10.0.0.1"')).passed is True
     assert held(Assertion("is-json", schema), Output('"10.0.0.999"')).passed is False
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quarterdeck.errors import UsageError
+from quarterdeck.model.cases.assertions import Output, held
 from quarterdeck.model.cases.case import Case, Suite
 from quarterdeck.model.cases.prompts import Template
 from quarterdeck.model.cases.reading import Found, Wishes, read
+from quarterdeck.model.cases.verdict import conclude
 from quarterdeck.model.chat.request import Role
 
 
@@ -138,10 +141,18 @@ def test_json_lines_with_our_own_keys() -> None:
     assert found[2].where == "t.jsonl:5"
 
 
+def test_a_literal_prompt_is_sent_as_it_stands() -> None:
+    text = '[{"role": "user"}] {{a | b}} {% c %}'
+    (case,) = cases("t.json", json.dumps([{"prompt": text, "literal": True}]))
+    assert texts(case) == [("user", text)]
+    (case,) = cases("t.json", json.dumps([{"messages": [{"role": "user", "content": "{{x}}"}], "literal": True}]))
+    assert texts(case) == [("user", "{{x}}")]
+
+
 @pytest.mark.parametrize("keep", [True, False])
 def test_lists_of_variables_may_stay_lists(keep: bool) -> None:
-    test = {"vars": {"x": ["a", "b"]}, "prompt": "{{x[1]}}" if keep else "{{x}}"}
-    test |= {"options": {"disableVarExpansion": True}} if keep else {}
+    test: dict[str, object] = {"vars": {"x": ["a", "b"]}, "prompt": "{{x[1]}}" if keep else "{{x}}"}
+    test["options"] = {"disableVarExpansion": keep}
     assert [texts(case)[0][1] for case in cases("t.json", json.dumps([test]))] == (["b"] if keep else ["a", "b"])
 
 
@@ -278,3 +289,36 @@ def test_any_text_is_read_or_refused(text: str, name: str) -> None:
     except UsageError:
         return
     assert found.cases
+
+
+DATA = Path(__file__).parent.parent / "data" / "cases"
+
+
+def example(name: str) -> tuple[Case, ...]:
+    return cases(name, (DATA / name).read_text())
+
+
+def test_promptfoo_s_forms_come_to_promptfoo_s_verdicts() -> None:
+    expected = json.loads((DATA / "verdicts.json").read_text())
+    read_cases = example("promptfooconfig.yaml")
+    assert {case.id for case in read_cases} == expected.keys()
+    for case in read_cases:
+        output = Output(expected[case.id]["answer"], latency_ms=900.0, cost=0.02)
+        judged = conclude([held(each, output) for each in case.assertions], case.threshold)
+        assert judged.verdict.value == expected[case.id]["verdict"], (case.id, judged)
+
+
+def test_everything_of_promptfoo_s_that_is_not_supported_is_named() -> None:
+    said = "\n".join(problems("unsupported.yaml", (DATA / "unsupported.yaml").read_text()))
+    for name in (
+        "nunjucksFilters",
+        "scenarios",
+        "llm-rubric",
+        "similar",
+        "javascript",
+        "transform",
+        "provider",
+        "capitalize",
+    ):
+        assert repr(name) in said
+    assert "unsupported.yaml:9: assert[0]" in said

@@ -15,6 +15,8 @@ from chat_fakes import DONE, FakeDesk, Script, Wire, answer, failure, fleet_file
 from console_driver import Console
 from fakes import FrozenClock
 from quarterdeck.config.fleet import FleetConfig
+from quarterdeck.engine.comparing.files import Files
+from quarterdeck.model.cases.reading import Wishes, read
 from quarterdeck.model.chat.answer import Ending, Piece, ServerTimings, Usage
 from quarterdeck.model.chat.boundary import Policy, Rule
 from quarterdeck.tui.app import ConsoleApp
@@ -440,14 +442,17 @@ async def test_a_prompt_becomes_a_case(wire: Wire, tmp_path: Path) -> None:  # k
     path = tmp_path / "cases.jsonl"
     path.write_text('{"prompt": "old"}')
     async with chatting(("lab", "a")) as it:
-        await ask(it, "keep me")
+        it.app.screen.focused.insert("keep {{ me }}")  # type: ignore[union-attr]
+        await it.press("enter")
         await it.sees("yes")
         chat(it).sitting.case_file = str(path)
         await it.press("ctrl+s")
         await it.sees("Save the last prompt")
         await it.press("enter")
         await it.sees("saved as line 2")
-    assert path.read_text().splitlines() == ['{"prompt": "old"}', '{"prompt": "keep me"}']
+    files = Files()
+    suite = read([files.found(str(path))], files.fetch, Wishes())
+    assert [[message.text for message in case.messages] for case in suite.cases] == [["old"], ["keep {{ me }}"]]
 
 
 async def test_no_prompt_is_found_on_disk(wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -477,7 +482,7 @@ async def test_raw_text_thoughts_and_a_new_conversation(
         await it.sees("**bold**")
         await it.press("z")
         await it.sees("│ let me think")
-        await it.press("C")
+        await it.press("ctrl+n")
         await it.sees("Nothing was asked yet.")
 
 
@@ -544,3 +549,54 @@ async def test_another_theme_takes_every_line_with_it(wire: Wire) -> None:
         await it.pilot.pause()
         wanted = it.app.get_css_variables()["background"]
         assert it.app.ink.style("", "").bgcolor.get_truecolor().hex.lower() == wanted.lower()  # type: ignore[union-attr]
+
+
+async def test_a_column_with_answers_is_removed_by_who_says_so(wire: Wire) -> None:
+    async with chatting(("lab", "a"), ("prod", "b")) as it:
+        await ask(it)
+        await it.sees("yes")
+        await it.press("tab", "d")
+        await it.sees("Remove b?")
+        await it.press("y", "enter")
+        assert len(columns(it)) == 2
+        await it.press("d", "left", "enter")
+        assert columns(it) == [("lab", "a")]
+
+
+async def test_a_click_into_the_prompt_gives_it_the_keys(wire: Wire) -> None:
+    async with chatting(("lab", "a"), ("prod", "b")) as it:
+        await it.press("tab", "d")
+        assert columns(it) == [("lab", "a")]
+        await it.pilot.click(chat(it).prompt)
+        await it.press(*"dx")
+        assert chat(it).prompt.text == "dx"
+
+
+async def test_numbers_that_tell_who_it_is_are_hidden_while_it_streams(wire: Wire) -> None:
+    gate = asyncio.Event()
+    for name in ("lab", "prod"):
+        wire.on(name, Script(["word ", gate, DONE]))
+    async with chatting(("lab", "qwen3:8b"), ("prod", "qwen3-32b")) as it:
+        await it.press("tab", "b", "tab")
+        await ask(it)
+        await it.sees("word")
+        it.clock.advance(1.0)
+        await it.tick()
+        await it.sees("answering")
+        assert "TTFT" not in it.text
+        gate.set()
+
+
+async def test_a_column_that_failed_is_neither_voted_for_nor_beaten(wire: Wire) -> None:
+    wire.on("cloud", Script(["half", failure("reset")]))
+    async with chatting(("lab", "a"), ("prod", "b"), ("cloud", "c"), size=(200, 60)) as it:
+        chat(it).sitting.session.agree("cloud")
+        await ask(it)
+        await it.sees("FAILED")
+        await it.press("tab", "v")
+        await it.sees("it has no answer")
+        await it.press("3")
+        assert chat(it).sitting.votes == []
+        await it.press("1")
+        await it.sees("voted: a")
+        assert [(vote.first, vote.second) for vote in chat(it).sitting.votes] == [("a@lab", "b@prod")]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import AsyncIterator, Iterable, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -17,6 +18,7 @@ from quarterdeck.errors import UsageError
 from quarterdeck.format import printable
 from quarterdeck.model.cases.result import Target
 from quarterdeck.model.chat.boundary import Rule
+from quarterdeck.model.fleet import FleetSnapshot
 
 MOST_MODELS = 32
 
@@ -34,13 +36,19 @@ async def targets_of(names: Sequence[str], fleet: FleetConfig) -> tuple[Target, 
     wanted = None if not all(meant) else sorted({each for some in meant for each in some})
     engine = Engine(replace(fleet, hosts=()))
     try:
-        await engine.once(wanted)
-        seen = engine.snapshot()
+        if wanted is not None:
+            await engine.once(wanted)
+            with contextlib.suppress(UsageError):
+                return _resolved(names, engine.snapshot(), wanted)
+        await engine.once([name for name in known if wanted is None or name not in wanted])
+        return _resolved(names, engine.snapshot(), known)
     finally:
         await engine.stop()
-    if wanted is not None:
-        seen = replace(seen, endpoints=tuple(view for view in seen.endpoints if view.name in wanted))
-    return tuple(dict.fromkeys(target(name, seen) for name in names))
+
+
+def _resolved(names: Sequence[str], seen: FleetSnapshot, asked: Collection[str]) -> tuple[Target, ...]:
+    polled = replace(seen, endpoints=tuple(view for view in seen.endpoints if view.name in asked))
+    return tuple(dict.fromkeys(target(name, polled) for name in names))
 
 
 def specs_of(targets: Iterable[Target], fleet: FleetConfig) -> list[EndpointSpec]:
@@ -55,7 +63,13 @@ def specs_of(targets: Iterable[Target], fleet: FleetConfig) -> list[EndpointSpec
 
 
 def agree(
-    arguments: argparse.Namespace, fleet: FleetConfig, session: Session, targets: Sequence[Target], files: Sequence[str]
+    arguments: argparse.Namespace,
+    fleet: FleetConfig,
+    session: Session,
+    targets: Sequence[Target],
+    *,
+    files: Sequence[str] = (),
+    what: str = "it",
 ) -> None:
     """All of it may be sent, or nothing is: what needs somebody's yes is asked for. Raises UsageError."""
     specs = specs_of(targets, fleet)
@@ -68,7 +82,7 @@ def agree(
         if verdict.rule is Rule.NEVER:
             raise UsageError(said, hint="Nothing was sent.")
         if not arguments.allow_external:
-            answer = question(f"{said}. Send it there? [y/N]").casefold()
+            answer = question(f"{said}. Send {what} there? [y/N]").casefold()
             if answer not in ("y", "yes"):
                 raise UsageError(f"{said}; nobody agreed", hint="Nothing was sent. --allow-external agrees beforehand.")
         session.agree(spec.name, files)

@@ -145,7 +145,15 @@ async def _run(
     if changed:
         raise UsageError(f"the run can't go on: {'; '.join(changed)}", hint="Begin a new one, without --resume.")
     session = Session()
-    agree(arguments, fleet, session, targets, suite.files)
+    many = len(suite.cases)
+    agree(
+        arguments,
+        fleet,
+        session,
+        targets,
+        files=suite.files,
+        what=f"{many} cases" if many > 1 else "the case",
+    )
     ledger = _ledger(arguments, before, made, fleet)
     try:
         return await _asked(arguments, fleet, session, made, ledger)

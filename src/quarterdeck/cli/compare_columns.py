@@ -52,8 +52,9 @@ def wrapped(text: str, width: int) -> list[str]:
         line, used = "", 0
         for word in _words(paragraph):
             taken = cells(word)
-            if used + taken > width and line.strip():
-                lines.append(line.rstrip())
+            if used + taken > width and line:
+                if line.strip():  # else an indentation that leaves no room
+                    lines.append(line.rstrip())
                 line, used = "", 0
                 word = word.lstrip()  # noqa: PLW2901  (the space was the break)
                 taken = cells(word)

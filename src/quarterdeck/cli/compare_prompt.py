@@ -54,7 +54,7 @@ async def _run(
     targets = await targets_of(arguments.model or (), fleet)
     session = Session()
     attached = (*prompt.files, *files)
-    agree(arguments, fleet, session, targets, attached)
+    agree(arguments, fleet, session, targets, files=attached)
     system = (Message(Role.SYSTEM, arguments.system),) if arguments.system else ()
     messages = (*system, Message(Role.USER, prompt.text, prompt.images))
     columns = [Column(target) for target in targets]

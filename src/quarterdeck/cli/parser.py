@@ -11,7 +11,10 @@ _EPILOG = """\
 Without --fleet or --url it takes $QUARTERDECK_FLEET, ./fleet.toml, the fleet.toml of your config folder,
 or else whatever model servers it finds on this machine."""
 
-_READING = ("status", "check", "probe", "export", "config", "demo", "doctor", "watch", "events", "alerts", "replay")
+_READING = (
+    *("status", "check", "probe", "export", "config", "demo", "doctor"),
+    *("watch", "events", "alerts", "replay", "completion", "man"),
+)
 """The commands before which the table of actions need not be read: `check` has a budget."""
 
 
@@ -28,6 +31,27 @@ def _seconds(text: str) -> float:
 
 def parse(argv: list[str]) -> argparse.Namespace:
     """The arguments; ``command`` is the module of this package that runs them. Exits (code 2) on wrong usage."""
+    if argv[:1] == ["_complete"]:  # what completions ask, between two keystrokes
+        return argparse.Namespace(command="completing", words=argv[1:])
+    parser, _, argv = _program(argv)
+    arguments = parser.parse_args(_with_times(argv))
+    if arguments.record is not None and arguments.command not in ("console", "demo", "watch"):
+        parser.error("--record goes with the console, `demo` and `watch`")
+    before, after = arguments.urls_before or [], getattr(arguments, "url", None) or []
+    arguments.url = before + after  # a subcommand's own would replace those given before it
+    return arguments
+
+
+def whole() -> argparse.ArgumentParser:
+    """The parser with the options of every command, which no command line needs: for completions and the man page."""
+    parser, commands, _ = _program(["--help"])
+    for name in commands.choices:
+        commands.choices[name] = _program([name])[1].choices[name]
+    return parser
+
+
+def _program(argv: list[str]) -> tuple[_Parser, argparse._SubParsersAction[_Parser], list[str]]:
+    """The parser, its commands, of which only the one on the line has its options, and what is left to read."""
     parser = _Parser(prog="quarterdeck", description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"quarterdeck {__version__}")
     _add_fleet(parser, default=None, urls="urls_before")
@@ -45,15 +69,11 @@ def parse(argv: list[str]) -> argparse.Namespace:
     _config(commands, needed="config" in argv)
     _demo(commands, needed="demo" in argv)
     _doctor(commands, needed="doctor" in argv)
+    _generated(commands)
     _on_call(commands, argv)
     if argv and argv[0] not in _READING and not _is_console(argv):
         argv = _acting(commands, argv)
-    arguments = parser.parse_args(argv)
-    if arguments.record is not None and arguments.command not in ("console", "demo", "watch"):
-        parser.error("--record goes with the console, `demo` and `watch`")
-    before, after = arguments.urls_before or [], getattr(arguments, "url", None) or []
-    arguments.url = before + after  # a subcommand's own would replace those given before it
-    return arguments
+    return parser, commands, argv
 
 
 _OF_CONSOLE = ("--fleet", "--url", "--interval", "--theme", "--record")
@@ -68,6 +88,17 @@ def _is_console(argv: list[str]) -> bool:
         elif word != "--read-only" and word.partition("=")[0] not in _OF_CONSOLE:
             return False
     return True
+
+
+def _with_times(argv: list[str]) -> list[str]:
+    """ "--from -5m" as "--from=-5m": argparse takes a time before the end for an option."""
+    found: list[str] = []
+    for word in argv:
+        if found and found[-1] in ("--from", "--at") and word[:1] == "-" and word[1:2].isdigit():
+            found[-1] += f"={word}"
+        else:
+            found.append(word)
+    return found
 
 
 class _Parser(argparse.ArgumentParser):
@@ -243,6 +274,13 @@ def _doctor(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> N
     parser.add_argument(
         "--bundle", metavar="FILE", help="write it all into a zip file for a bug report, names taken out"
     )
+
+
+def _generated(commands: argparse._SubParsersAction[_Parser]) -> None:
+    completion = _command(commands, "completion", "Print the completion script of a shell.")
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"), metavar="SHELL", help="bash, zsh or fish")
+    manual = _command(commands, "man", "Print the man page: quarterdeck man | man -l -")
+    manual.set_defaults(command="manual")
 
 
 def _on_call(commands: argparse._SubParsersAction[_Parser], argv: list[str]) -> None:

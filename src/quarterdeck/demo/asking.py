@@ -31,6 +31,18 @@ class Ask:
     """Whether a stream ends with its usage."""
     usage_always: bool = False
     """Whether every chunk of a stream carries it."""
+    thoughts: int = 0
+    """So many of the first pieces are reasoning."""
+
+    def delta(self, index: int, reasoning: str = "reasoning") -> dict[str, str]:
+        """The piece at ``index`` as part of a message; ``reasoning``: what the server calls that field."""
+        return {reasoning if index < self.thoughts else "content": self.pieces[index]}
+
+    def message(self, made: int, reasoning: str = "reasoning") -> dict[str, str]:
+        """The message of a whole answer of ``made`` pieces."""
+        thought = "".join(self.pieces[: min(made, self.thoughts)])
+        message = {"role": "assistant", "content": "".join(self.pieces[self.thoughts : made])}
+        return {**message, reasoning: thought} if thought else message
 
     @property
     def reason(self) -> str:
@@ -38,12 +50,17 @@ class Ask:
         return "length" if len(self.pieces) >= self.limit else "stop"
 
 
-def read_ask(body: Mapping[str, Any], *, model: str, room: int) -> Ask:
-    """``room``: the model's context in tokens. Values of the wrong type count as not given."""
+def read_ask(body: Mapping[str, Any], *, model: str, room: int, thinks: bool = False) -> Ask:
+    """``room``: the model's context in tokens; ``thinks``: it does unless told not to, others only when told to.
+
+    Values of the wrong type count as not given.
+    """
     prompt = prompt_of(body)
     prompt_tokens = prose.token_count(prompt) + TEMPLATE_TOKENS * max(1, prompt.count("\0"))
     limit = _limit(body, max(1, room - prompt_tokens))
-    answer = prose.pieces(model, prompt)
+    effort = body.get("reasoning_effort")
+    thought = prose.thought(effort if isinstance(effort, str) else "low" if thinks else "none")
+    answer = [*thought, *prose.pieces(model, prompt)]
     endless = body.get("ignore_eos") is True
     options = body.get("stream_options")
     options = options if isinstance(options, dict) else {}
@@ -56,6 +73,7 @@ def read_ask(body: Mapping[str, Any], *, model: str, room: int) -> Ask:
         stream=body.get("stream") is True,
         usage=usage,
         usage_always=usage and options.get("continuous_usage_stats") is True,
+        thoughts=len(thought),
     )
 
 

@@ -33,6 +33,7 @@ _MODELS = (
     ("meridian/atlas-mini", "Atlas Mini", 128_000, "0.00000015", "0.0000006"),
     ("meridian/compass-reasoning", "Compass Reasoning", 200_000, "0.0000011", "0.0000044"),
 )
+_THINKER = "meridian/compass-reasoning"
 LIMIT = 500
 """Requests per minute that the rate-limit headers speak of."""
 
@@ -123,14 +124,13 @@ class ExternalServer:
             return _error(404, f"The model `{name}` does not exist.", "invalid_request_error", "model_not_found")
         if not isinstance(body.get("messages"), list):
             return _error(400, "Missing required parameter: 'messages'.", "invalid_request_error", None)
-        ask = read_ask(body, model=str(name), room=128_000)
+        ask = read_ask(body, model=str(name), room=128_000, thinks=name == _THINKER)
         base = {"id": f"chatcmpl-{secrets.token_hex(12)}", "created": int(self.wall()), "model": ask.model}
         if ask.stream:
             stream = self._stream(ask, {**base, "object": "chat.completion.chunk"})
             return Response(content_type="text/event-stream", headers=self._headers(), stream=stream)
         job = await finished(self.load, ask, self.clock)
-        message = {"role": "assistant", "content": "".join(ask.pieces[: job.made])}
-        choice = {"index": 0, "message": message, "finish_reason": ask.reason}
+        choice = {"index": 0, "message": ask.message(job.made), "finish_reason": ask.reason}
         whole = {**base, "object": "chat.completion", "choices": [choice], "usage": _usage(ask, job.made)}
         return Response(body=compact(whole), headers=self._headers())
 
@@ -141,7 +141,7 @@ class ExternalServer:
             async for job in steps:
                 made = self.load.generated(job)
                 for index in range(sent, made):
-                    delta = {"content": ask.pieces[index]}
+                    delta = ask.delta(index)
                     delta = delta if index else {"role": "assistant", **delta}
                     yield sse({**base, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
                 sent = made
@@ -153,6 +153,14 @@ class ExternalServer:
         yield DONE
 
 
-def _usage(ask: Ask, made: int) -> dict[str, int]:
-    total = ask.prompt_tokens + made
-    return {"prompt_tokens": ask.prompt_tokens, "completion_tokens": made, "total_tokens": total}
+def _usage(ask: Ask, made: int) -> dict[str, Any]:
+    """Tokens, how many of them were reasoning, and the US dollars they cost."""
+    prompt, output = next((float(card[3]), float(card[4])) for card in _MODELS if card[0] == ask.model)
+    return {
+        "prompt_tokens": ask.prompt_tokens,
+        "completion_tokens": made,
+        "total_tokens": ask.prompt_tokens + made,
+        "cost": round(ask.prompt_tokens * prompt + made * output, 9),
+        "prompt_tokens_details": {"cached_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": min(made, ask.thoughts)},
+    }

@@ -165,7 +165,7 @@ class LlamaServer:
             stream = self._stream(self.load, ask, base, each=body.get("timings_per_token") is True)
             return Response(content_type="text/event-stream", stream=stream)
         job = await finished(self.load, ask, self.clock)
-        message = {"role": "assistant", "content": "".join(ask.pieces[: job.made])}
+        message = ask.message(job.made, "reasoning_content")
         choice = {"finish_reason": ask.reason, "index": 0, "message": message}
         usage = _usage(ask, job.made)
         whole = {"choices": [choice], **base, "object": "chat.completion", "usage": usage}
@@ -181,7 +181,7 @@ class LlamaServer:
                 made = load.generated(job)
                 for index in range(sent, made):
                     extra = {"timings": _timings(job, index + 1, self.clock())} if each else {}
-                    yield sse({"choices": [_choice({"content": ask.pieces[index]})], **base, **extra})
+                    yield sse({"choices": [_choice(ask.delta(index, "reasoning_content"))], **base, **extra})
                 sent = made
         finally:
             await steps.aclose()

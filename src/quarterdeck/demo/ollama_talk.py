@@ -20,7 +20,6 @@ from quarterdeck.demo.residency import keep_alive_s
 
 MAX_QUEUE = 512
 _BUSY = "server busy, please try again.  maximum pending requests exceeded"
-_THOUGHT = ["The", " question", " is", " simulated", ",", " so", " is", " this", " thought", "."]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +157,11 @@ def _talk(
     ask = read_ask({**body, **limits}, model=name, room=min(model.context, 32_768))
     if "thinking" not in model.capabilities or body.get("think") is False:
         return _Talk(server, model, name, ask, keep_s, chat, context=_context(body))
-    pieces = [*_THOUGHT, *ask.pieces][: ask.limit]
+    think = body.get("think")
+    thought = prose.thought(think if isinstance(think, str) else "low")
+    pieces = [*thought, *ask.pieces][: ask.limit]
     thoughtful = Ask(ask.model, ask.prompt_tokens, pieces, ask.limit, ask.stream, ask.usage)
-    return _Talk(server, model, name, thoughtful, keep_s, chat, len(_THOUGHT), _context(body))
+    return _Talk(server, model, name, thoughtful, keep_s, chat, len(thought), _context(body))
 
 
 def _context(body: dict[str, Any]) -> int | None:
@@ -242,7 +243,7 @@ async def _v1_chat(server: OllamaServer, request: Request) -> Response:
         return v1_failure(404, f"model '{name}' not found", "not_found_error")
     if not body.get("messages"):
         return v1_failure(400, "[] is too short - 'messages'", "invalid_request_error")
-    talk = _talk(server, model, name, {**body, "think": False}, keep_alive_s(None), chat=True)
+    talk = _talk(server, model, name, {**body, "think": False, "reasoning_effort": None}, keep_alive_s(None), chat=True)
     base = {"id": f"chatcmpl-{random.randint(1, 999)}", "created": int(server.wall()), "model": name}
     if talk.ask.stream:
         return Response(content_type="text/event-stream", stream=_v1_stream(talk, base))

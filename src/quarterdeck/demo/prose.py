@@ -21,6 +21,9 @@ _SENTENCES = (
     "Tokens per second of one stream and of the whole server are two different numbers.",
     "The tide comes in twice a day; load tends to come once.",
 )
+THOUGHT = ("The", " question", " is", " simulated", ",", " so", " is", " this", " thought", ".")
+_TIMES = {"low": 1, "medium": 3, "high": 8}
+"""Reasoning effort → how often the thought comes."""
 _PIECE = re.compile(r"\s?\w{1,6}|\s?[^\w\s]|\s")
 
 
@@ -29,6 +32,12 @@ def pieces(model: str, prompt: str) -> list[str]:
     draw = random.Random(f"{model}\0{prompt}")
     said = [_OPENING.format(model=model), *draw.sample(_SENTENCES, draw.randint(3, 7))]
     return _PIECE.findall(" ".join(said))
+
+
+def thought(effort: str) -> list[str]:
+    """What a model thinks before it answers, as pieces; nothing for "none" and what is no effort."""
+    times = _TIMES.get(effort, 0)
+    return [*THOUGHT, *[piece for _ in range(times - 1) for piece in ("\n", *THOUGHT)]] if times else []
 
 
 def spoken(answer: list[str], count: int) -> list[str]:

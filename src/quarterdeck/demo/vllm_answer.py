@@ -31,8 +31,7 @@ class Answer:
         if self.ask.stream:
             return Response(content_type=SSE_TYPE, stream=self._stream(name))
         job = await finished(self.load, self.ask, self.clock)
-        text = "".join(self.ask.pieces[: job.made])
-        choice = self._message(text) if self.chat else self._text(text)
+        choice = self._message(job.made) if self.chat else self._text("".join(self.ask.pieces[: job.made]))
         whole = {
             "id": name,
             "object": "chat.completion" if self.chat else "text_completion",
@@ -78,7 +77,7 @@ class Answer:
     def _chunk(self, base: dict[str, Any], pieces: list[str], index: int) -> bytes:
         last = index == len(pieces) - 1
         choice: dict[str, Any] = {"index": 0}
-        choice |= {"delta": {"content": pieces[index]}} if self.chat else {"text": pieces[index]}
+        choice |= {"delta": self.ask.delta(index)} if self.chat else {"text": pieces[index]}
         choice |= {"logprobs": None, "finish_reason": self.ask.reason if last else None}
         if last or not self.chat:
             choice["stop_reason"] = None
@@ -95,11 +94,11 @@ class Answer:
     def _usage_now(self, made: int) -> dict[str, Any]:
         return {"usage": {**self._usage(made), "completion_tokens_details": None}} if self.ask.usage_always else {}
 
-    def _message(self, text: str) -> dict[str, Any]:
+    def _message(self, made: int) -> dict[str, Any]:
         empty = dict.fromkeys(("refusal", "annotations", "audio", "function_call", "reasoning"))
         return {
             "index": 0,
-            "message": {"role": "assistant", "content": text, **empty},
+            "message": {**empty, **self.ask.message(made)},
             "logprobs": None,
             "finish_reason": self.ask.reason,
             "stop_reason": None,

@@ -85,7 +85,7 @@ COMMANDS = (
     Command("about_answer", ("o",), "o", "All numbers", "Everything known of the newest answer: settings, circumstances, notes.", ("chat",)),
     Command("editor", ("ctrl+e",), "^E", "Editor", "Write the prompt in $VISUAL or $EDITOR.", ("chat",)),
     Command("save_case", ("ctrl+s",), "^S", "Save as a case …", "Append the last prompt to a file of cases (JSONL).", ("chat",)),
-    Command("new_chat", ("C", "upper_c", "ctrl+n"), "C ^N", "New conversation", "Forget what was said; the columns stay.", ("chat",)),
+    Command("new_chat", ("ctrl+n",), "^N", "New conversation", "Forget what was said; the columns stay.", ("chat",)),
     Command("act", ("a",), "a", "Act …", "What can be done to the selected endpoint or model, or to all that are marked; what can't is greyed, with the reason.", ROWS),
     Command("mark", ("space",), "Space", "Mark", "Mark the row, or take the mark away; a and the keys of actions then mean all that is marked. Esc takes all marks away.", ("fleet",), listed=False),
     Command("launch", ("n",), "n", "Launch a vLLM …", "Start a new vLLM on this machine: a form that shows the exact command and what it would take, and can save it as a [[deployment]].", ("fleet", "endpoint", "gpus", "jobs")),

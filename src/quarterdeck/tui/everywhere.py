@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from quarterdeck.tui import themes
 from quarterdeck.tui.commands import next_interval
@@ -33,7 +33,9 @@ class Everywhere(TerminalApp):
         raise NotImplementedError
 
     replay_bar = ""
-    """Of a recording that is played: where it is, for the status line."""
+    """Of a recording that is played: where it is, for the status line …"""
+    replay_hints: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """… and its keys."""
 
     def refuses(self, command: str) -> bool:
         """Whether a command of the table can't be had here; that is said then."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from quarterdeck.model.chat.answer import Piece, ToolCall
+from quarterdeck.wire.redaction import REDACTED, SHORTEST_SECRET
 
 _KEPT = "\n\t"
 _BIDI = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
@@ -45,9 +46,9 @@ class _Channel:
         return self._without_key(self._held + text) if self._secret else text
 
     def rest(self) -> str:
-        """What waited. A sequence without an end is none of it."""
+        """What waited. A sequence without an end is none of it, and half a key is taken out, too."""
         held, self._held, self._escape = self._held, "", ""
-        return held
+        return REDACTED if len(held) >= max(SHORTEST_SECRET, len(self._secret) // 2) else held
 
     def _without_escapes(self, text: str) -> str:
         text = _ESCAPES.sub("", text)

@@ -49,13 +49,9 @@ async def stream(
         await asyncio.sleep(0)  # others sent at the same time get ready first, too: that is not the server's time
         if on_sent is not None:
             on_sent()
-        cleaning = Cleaning(fetch.secret, fetch.redacted)
-        async with aclosing(speaking) as pieces:
+        async with aclosing(_cleaned(fetch, speaking)) as pieces:
             async for piece in pieces:
-                if (clean := cleaning.piece(piece)) is not None:
-                    yield clean
-        if (rest := cleaning.rest()) is not None:
-            yield rest
+                yield piece
     except Failure as failure:
         raise _in_words(failure) if tunnel is None else await tunnel.explained(_in_words(failure)) from None
     except (httpx.HTTPError, httpx.StreamError, OSError) as error:
@@ -64,6 +60,23 @@ async def stream(
         await fetch.close()
         if tunnel is not None:
             await tunnel.close()
+
+
+async def _cleaned(fetch: Fetch, speaking: AsyncGenerator[Piece, None]) -> AsyncGenerator[Piece, None]:
+    """Its pieces, cleaned; what waited comes before a failure, too."""
+    cleaning = Cleaning(fetch.secret, fetch.redacted)
+    broken: Failure | None = None
+    try:
+        async with aclosing(speaking) as pieces:
+            async for piece in pieces:
+                if (clean := cleaning.piece(piece)) is not None:
+                    yield clean
+    except Failure as failure:
+        broken = failure
+    if (rest := cleaning.rest()) is not None:
+        yield rest
+    if broken is not None:
+        raise broken
 
 
 def _in_words(failure: Failure) -> Failure:

@@ -9,6 +9,7 @@ import base64
 import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -36,6 +37,7 @@ _DROPPABLE = {
 }
 """What is left out when a server refuses it by name, and how that is told ("" = it isn't: only our numbers need it)."""
 _THINKS_BY_TEMPLATE = ("vllm", "sglang", "llamacpp")
+_TELLS_COST_IF_ASKED = "openrouter.ai"
 _WORD = re.compile(r"[a-z_]+")
 _OF_VERSION = re.compile(r"/(?:v\d+|openai)$")
 
@@ -43,6 +45,8 @@ _OF_VERSION = re.compile(r"/(?:v\d+|openai)$")
 async def speak(fetch: Fetch, engine: str, request: ChatRequest) -> AsyncGenerator[Piece, None]:
     """The pieces of an answer. A parameter that the server refuses by name is left out and noted. Raises Failure."""
     payload, note = body(engine, request)
+    if urlsplit(fetch.target.url).hostname == _TELLS_COST_IF_ASKED:
+        payload["usage"] = {"include": True}
     if note:
         yield Piece(note=note)
     while True:
@@ -145,6 +149,7 @@ async def _once(fetch: Fetch, payload: Mapping[str, object]) -> AsyncGenerator[P
         yield Piece(note=f"after the end of the answer: {failure.reason}")
     for piece in reader.rest():
         yield piece
+    reader.close()
 
 
 async def _all(response: httpx.Response) -> bytes:
@@ -196,14 +201,17 @@ class _Reader:
         return [*pieces, *self.rest(), note]
 
     def rest(self) -> list[Piece]:
-        """What was held back. Raises Failure where the server never said that the answer is whole."""
+        """What was held back."""
         answer, reasoning = self._thinking.rest() if self._thinking is not None else ("", "")
         piece = Piece(text=answer, reasoning=reasoning)
+        return [piece] if piece.is_token else []
+
+    def close(self) -> None:
+        """Raises Failure where the server never said that the answer is whole."""
         if self.foreign:
             raise Failure(Outcome.FOREIGN, "its answer is no stream of events")
         if not self.finished:
             raise Failure(Outcome.FAILED, "the answer ended half-way")
-        return [piece] if piece.is_token else []
 
     def _said(self, delta: Mapping[str, object]) -> Piece:
         content = _text_of(delta.get("content"))

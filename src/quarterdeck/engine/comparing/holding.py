@@ -171,8 +171,9 @@ async def _started(*arguments: str) -> asyncio.subprocess.Process:
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     """It and what it began."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+    if process.returncode is None:  # else its number may be somebody else's by now
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
     if process.stdin is not None:
         process.stdin.close()
     with contextlib.suppress(TimeoutError):

@@ -272,5 +272,5 @@ def _sync_folder(folder: Path) -> None:
 def _unwritable(path: Path, error: OSError) -> QuarterdeckError:
     return QuarterdeckError(
         f"the run can't be kept in {path}: {error.strerror or type(error).__name__}",
-        hint="What was answered before is in it; XDG_STATE_HOME or --out says where it is kept.",
+        hint="XDG_STATE_HOME or --out says where it is kept.",
     )

@@ -21,7 +21,8 @@ from quarterdeck.model.alerts.alert import Alert
 from quarterdeck.model.happening import Happening, Topic
 
 EVERY_S = 1.0
-CLOSE_WITHIN_S = 0.4
+FINISH_WITHIN_S, CLOSE_WITHIN_S = 0.15, 0.1
+"""So long what is on its way may take at the end, and all that is to be done then."""
 OUTWARD, SCREEN = "outward", "screen"
 """Webhooks and commands, which go out from this machine; and what only somebody at this screen hears or sees."""
 Report = Callable[[Happening], None]
@@ -60,6 +61,7 @@ class Notifier:
             sender = open_sender(spec)
             self._sinks.append(_Sink(spec, sender, Outbox(spec, sender.send, self._hear, clock, pause)))
         self._mine = False
+        self._working: list[asyncio.Future[None]] = []
         self._told: memory.Told = {}
         self._settled: memory.Told = {}
         """Without what still waits to be delivered: what whoever comes next has to know."""
@@ -67,14 +69,10 @@ class Notifier:
 
     async def run(self, alerts: Callable[[], Sequence[Alert]]) -> None:
         """See each second what is to be told, and tell it, until cancelled. ``alerts``: those there are now."""
-        working = [asyncio.ensure_future(sink.outbox.run()) for sink in self._sinks]
-        try:
-            while True:
-                await self.look(alerts())
-                await asyncio.sleep(EVERY_S)
-        finally:
-            for task in working:
-                task.cancel()
+        self._working = [asyncio.ensure_future(sink.outbox.run()) for sink in self._sinks]
+        while True:
+            await self.look(alerts())
+            await asyncio.sleep(EVERY_S)
 
     async def look(self, alerts: Sequence[Alert]) -> None:
         """See whose turn it is, and hand the sinks what they have not been told."""
@@ -132,10 +130,16 @@ class Notifier:
             self.note = f"what sinks were told is not remembered: {self._path}: {words}"
 
     async def close(self) -> None:
-        """Let others have the turn, within half a second. Never raises.
+        """Let others have the turn, in a moment. Never raises.
 
         What still waits is told by whoever notifies next, because nobody remembers it as told; that it waits is reported.
         """
+        finishing = [asyncio.ensure_future(sink.outbox.idle.wait()) for sink in self._sinks]
+        await asyncio.wait(finishing, timeout=FINISH_WITHIN_S)
+        for waiting in finishing:
+            waiting.cancel()
+        for working in self._working:
+            working.cancel()
         for sink in self._sinks:
             left = sink.outbox.forget()
             if left:

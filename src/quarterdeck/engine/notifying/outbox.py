@@ -67,6 +67,9 @@ class Outbox:
         self._queue: deque[_Waiting] = deque()
         self._some = asyncio.Event()
         self._failing = False
+        self.idle = asyncio.Event()
+        """Set while nothing is on its way."""
+        self.idle.set()
 
     def __len__(self) -> int:
         """How many wait, the one that is being sent among them."""
@@ -90,6 +93,7 @@ class Outbox:
                 if lost is not None:
                     self._drop(first)
                     self._tell(Outcome(self.spec, first.notice, lost))
+                self.idle.set()
             self._some.clear()
             await self._some.wait()
 
@@ -106,6 +110,7 @@ class Outbox:
             if failure.final or left <= 0:
                 tried = "" if failure.final else f" (tried for {duration(self.spec.retry_for)})"
                 return f"{failure.reason}{tried}"
+            self.idle.set()
             await self._pause(min(wait, left))
             if not self._is_first(waiting):
                 return None
@@ -120,6 +125,7 @@ class Outbox:
 
     async def _tried(self, notice: Notice) -> NotDeliveredError | None:
         failure: NotDeliveredError | None = None
+        self.idle.clear()
         try:
             await self._send(notice)
         except NotDeliveredError as error:

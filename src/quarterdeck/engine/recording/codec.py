@@ -24,6 +24,8 @@ _MISSING = dataclasses.MISSING
 _UNIONS = (types.UnionType, typing.Union)
 
 Turn = Callable[[Any], Any]
+Rewrite = Callable[[Any, Any, Any], Any]
+"""The new value, the old one, and what that became."""
 
 
 class _Field(NamedTuple):
@@ -32,6 +34,8 @@ class _Field(NamedTuple):
     """``MISSING`` where it must be given."""
     write: Turn
     read: Turn
+    rewrite: Rewrite
+    """As ``write``, of a value that stands in the place of another one."""
 
 
 def to_plain(value: object, before: tuple[object, object] | None = None) -> Any:
@@ -40,12 +44,16 @@ def to_plain(value: object, before: tuple[object, object] | None = None) -> Any:
     remembered = known if type(old) is type(value) and isinstance(known, dict) else None
     found: dict[str, Any] = {}
     for field in _fields(type(value)):
-        own = getattr(value, field.name)
-        if remembered is not None and own is getattr(old, field.name):
-            if field.name in remembered:
-                found[field.name] = remembered[field.name]
+        name = field.name
+        own = getattr(value, name)
+        if remembered is not None and name in remembered:
+            before_it = getattr(old, name)
+            if own is before_it:
+                found[name] = remembered[name]
+            elif own != field.default:
+                found[name] = field.rewrite(own, before_it, remembered[name])
         elif own is not field.default and own != field.default:
-            found[field.name] = field.write(own)
+            found[name] = field.write(own)
     return found
 
 
@@ -79,10 +87,15 @@ def _fields(kind: type[Any]) -> tuple[_Field, ...]:
 def _looked_up(kind: type[Any]) -> tuple[_Field, ...]:
     hints = typing.get_type_hints(kind, localns=_names())
     return tuple(
-        _Field(field.name, _default(field), _writer(hints[field.name]), _reader(hints[field.name]))
+        _Field(field.name, _default(field), *_turns(hints[field.name]))
         for field in dataclasses.fields(kind)
         if not _is_history(hints[field.name])
     )
+
+
+def _turns(hint: Any) -> tuple[Turn, Turn, Rewrite]:
+    write = _writer(hint)
+    return write, _reader(hint), _rewriter(hint, write)
 
 
 def _default(field: dataclasses.Field[Any]) -> object:
@@ -171,6 +184,36 @@ def _tuple_writer(args: tuple[Any, ...]) -> Turn:
         return list if write is _same else lambda value: [write(each) for each in value]
     writers = tuple(map(_writer, args))
     return lambda value: [write(each) for write, each in zip(writers, value, strict=True)]
+
+
+def _rewriter(hint: Any, write: Turn) -> Rewrite:
+    """Where a value is large and mostly what it was, the parts that didn't change are not made again."""
+    origin, args = _parts(hint)
+    if origin in _UNIONS:
+        inner = _optional(args)
+        return _rewriter(inner, write) if inner is not None else lambda value, old, known: write(value)
+    if origin is tuple and args == (float, Ellipsis):
+        return lambda value, old, known: known if value == old else write(value)
+    if origin is tuple and len(args) == 2 and dataclasses.is_dataclass(args[0]):
+        return _rewritten_tuple
+    if _is_mapping(origin) and dataclasses.is_dataclass(args[1]):
+        return _rewritten_mapping
+    if dataclasses.is_dataclass(hint):
+        return lambda value, old, known: write(value) if value is None else to_plain(value, (old, known))
+    return lambda value, old, known: write(value)
+
+
+def _rewritten_tuple(value: Any, old: Any, known: Any) -> Any:
+    if value is None or old is None or not len(value) == len(old) == len(known):
+        return None if value is None else [to_plain(each) for each in value]
+    return [to_plain(each, before) for each, before in zip(value, zip(old, known, strict=True), strict=True)]
+
+
+def _rewritten_mapping(value: Any, old: Any, known: Any) -> Any:
+    if value is None:
+        return None
+    before = {key: (old[key], known[key]) for key in old if key in known} if old is not None else {}
+    return {str(key): to_plain(each, before.get(key)) for key, each in value.items()}
 
 
 def _is_mapping(origin: Any) -> bool:

@@ -35,6 +35,8 @@ def _dicts(old: dict[str, Any], new: dict[str, Any]) -> Any:
     found: dict[str, Any] = {}
     for key, value in new.items():
         before = old.get(key, _MISSING)
+        if before is value:
+            continue
         if before is _MISSING:
             found[key] = [value]
         elif (patch := diff(before, value)) is not SAME:
@@ -72,7 +74,7 @@ def _places(old: list[Any], new: list[Any]) -> Any:
     places = {
         str(place): patch
         for place, (before, after) in enumerate(zip(old, new, strict=True))
-        if (patch := diff(before, after)) is not SAME
+        if before is not after and (patch := diff(before, after)) is not SAME
     }
     if not places:
         return SAME

@@ -21,7 +21,7 @@ from quarterdeck.format import printable
 from quarterdeck.model.fleet import EMPTY_FLEET, FleetSnapshot
 from quarterdeck.model.limits import Limits
 
-KEY_EVERY = 200
+KEY_EVERY = 100
 """Samples between two that hold everything: what has to be read to get to one of them."""
 EVERY_S = 1.0
 IDLE_S = 10.0

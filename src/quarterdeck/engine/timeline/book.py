@@ -52,6 +52,8 @@ class Entry(NamedTuple):
 
     happening: Happening
     within: float = 0.0
+    found: bool = False
+    """A state in which an endpoint was found: who knew it to be like that already learns nothing."""
 
 
 class Book:
@@ -65,32 +67,30 @@ class Book:
         self._lock = threading.Lock()
         self._base: sqlite3.Connection | None = None
         self._file = (0, 0)
-        self._told: set[str] = set()
         self._until_pruning = 0
 
     def add(self, entries: Sequence[Entry], now: float) -> None:
         """Write those that nobody has written; ``now``: Unix seconds. Raises QuarterdeckError where that can't be."""
         with self._lock, self._in_words():
             base = self._opened()
-            added, told = 0, set(self._told)
+            added = 0
             base.execute("BEGIN IMMEDIATE")
             try:
                 for entry in entries:
-                    added += self._add(base, entry, told)
+                    added += self._add(base, entry)
             except BaseException:
                 with suppress(sqlite3.Error):
                     base.execute("ROLLBACK")
                 raise
             base.execute("COMMIT")
-            self._told = told
             self._until_pruning -= added
             if self._until_pruning <= 0:
                 pruning.prune(base, self._settings, now)
                 self._until_pruning = pruning.EVERY
 
-    def _add(self, base: sqlite3.Connection, entry: Entry, told: set[str]) -> bool:
+    def _add(self, base: sqlite3.Connection, entry: Entry) -> bool:
         one = entry.happening
-        if _is_known(base, entry, self.seer) or (one.topic is Topic.STATE and self._is_no_news(base, one, told)):
+        if _is_known(base, entry, self.seer) or (entry.found and _was_so(base, one)):
             return False
         values = (one.at, one.topic.value, *map(storable, (one.subject, one.word, one.text, one.severity, one.key)))
         base.execute(
@@ -99,15 +99,6 @@ class Book:
             (*values, self.seer, entry.within),
         )
         return True
-
-    @staticmethod
-    def _is_no_news(base: sqlite3.Connection, one: Happening, told: set[str]) -> bool:
-        """Whether it is the first that this observer tells of an endpoint, and it was like that already when last seen."""
-        first = one.subject not in told
-        told.add(one.subject)
-        query = "SELECT word FROM happening WHERE topic = ? AND subject = ? ORDER BY at DESC, id DESC LIMIT 1"
-        last = base.execute(query, (one.topic.value, storable(one.subject))).fetchone() if first else None
-        return last is not None and last[0] == one.word
 
     def after(self, number: int, topics: Collection[Topic] = (), *, others: bool = False, most: int = 500) -> list[Row]:
         """Those written after the one with that number, in the order they were written; ``others``: by somebody else."""
@@ -176,6 +167,13 @@ class Book:
         except QuarterdeckError:
             self._close()
             raise
+
+
+def _was_so(base: sqlite3.Connection, one: Happening) -> bool:
+    """Whether the state it tells of is the last that was written of the endpoint."""
+    query = "SELECT word FROM happening WHERE topic = ? AND subject = ? ORDER BY at DESC, id DESC LIMIT 1"
+    last = base.execute(query, (one.topic.value, storable(one.subject))).fetchone()
+    return last is not None and last[0] == one.word
 
 
 def _is_known(base: sqlite3.Connection, entry: Entry, seer: str) -> bool:

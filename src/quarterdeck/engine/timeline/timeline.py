@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from quarterdeck.engine.clock import SYSTEM_CLOCK, Clock
 from quarterdeck.engine.timeline.collecting import MOST, happenings, when
 from quarterdeck.errors import QuarterdeckError
-from quarterdeck.model.fleet import EMPTY_FLEET, FleetSnapshot
+from quarterdeck.model.events import EventKind
+from quarterdeck.model.fleet import EMPTY_FLEET, FleetSnapshot, State
 from quarterdeck.model.happening import Happening, Topic
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ EVERY_S = 1.0
 """Between two looks at the disk."""
 AGAIN_S = 30.0
 """After it could not be written to."""
-CLOSE_WITHIN_S = 0.4
+CLOSE_WITHIN_S = 0.2
 _MOST_PENDING = 2000
 _SLACK_S = 5.0
 _ALERT_SLACK_S = 15.0
@@ -55,13 +56,13 @@ class Timeline:
         self._book = book
         self._deeds = deeds
         self._clock = clock
-        self._began = clock.wall()
+        self._began, self._began_at = clock.wall(), clock.monotonic()
         self._before = EMPTY_FLEET
         self._shown: tuple[Happening, ...] = ()
         self._pending: list[Entry] = []
         self._listeners: list[Tell] = []
-        self._seen: set[str] = set()
-        """Endpoints of whose state something was told."""
+        self._found_so: set[Happening] = set()
+        """States in which endpoints were found, until it is known what was written before."""
         self._last: int | None = None
         self._again_at = 0.0
 
@@ -77,34 +78,35 @@ class Timeline:
     def look(self, snapshot: FleetSnapshot) -> FleetSnapshot:
         """``snapshot`` with ``happenings`` filled in."""
         found = happenings(self._before, snapshot)
-        self._before = snapshot
+        before, self._before = self._before, snapshot
         if found:
-            self.add(found)
+            self._take(found, found_so(before, found))
+        if snapshot.endpoints is not before.endpoints:
+            self._take(found_well(before, snapshot, self._shown), ())
         return snapshot if snapshot.happenings is self._shown else replace(snapshot, happenings=self._shown)
 
     def add(self, found: Iterable[Happening]) -> None:
         """Take in what happened."""
+        self._take(found, frozenset())
+
+    def _take(self, found: Iterable[Happening], so: Collection[Happening]) -> None:
+        """``so``: states in which endpoints were found, which began when nobody here looked."""
         known = {identity(one) for one in self._shown}
-        new = tuple(one for one in found if identity(one) not in known and not self._is_no_news(one))
+        new = tuple(
+            one for one in found if identity(one) not in known and not (one in so and _was_so(one, self._shown))
+        )
         if not new:
             return
         self._shown = tuple(sorted(chain(self._shown, new), key=when)[-MOST:])
         if self._book is not None:
-            self._keep(new)
+            self._keep(new, so)
+            if self._last is None:
+                self._found_so.update(so)
         news = tuple(one for one in new if one.at >= self._began - _OLD_S)
         for tell in self._listeners if news else ():
             tell(news)
 
-    def _is_no_news(self, one: Happening) -> bool:
-        """Whether it is the first that we see of an endpoint, and it was like that already when somebody last saw it."""
-        if one.topic is not Topic.STATE or one.subject in self._seen:
-            return False
-        self._seen.add(one.subject)
-        known = (each for each in reversed(self._shown) if each.topic is Topic.STATE and each.subject == one.subject)
-        last = next(known, None)
-        return last is not None and last.word == one.word
-
-    def _keep(self, new: Sequence[Happening]) -> None:
+    def _keep(self, new: Sequence[Happening], so: Collection[Happening]) -> None:
         from quarterdeck.engine.timeline.book import Entry
 
         intervals = {view.name: view.interval for view in self._before.endpoints}
@@ -115,7 +117,7 @@ class Timeline:
                 return _ALERT_SLACK_S + 2 * longest
             return _SLACK_S + 2 * intervals.get(one.subject, longest)
 
-        self._pending = [*self._pending, *(Entry(one, within(one)) for one in new)][-_MOST_PENDING:]
+        self._pending = [*self._pending, *(Entry(one, within(one), one in so) for one in new)][-_MOST_PENDING:]
 
     # ---- the disk
 
@@ -129,9 +131,12 @@ class Timeline:
         """Write what is new, and read what others wrote. Never raises."""
         book = self._book if self._clock.monotonic() >= self._again_at else None
         batch, self._pending = (self._pending, []) if book is not None else ([], self._pending)
-        turn = await asyncio.to_thread(_turn, book, self._deeds, batch, self._last, self._clock.wall())
-        if turn.loaded is not None and (both := merged(turn.loaded, self._shown)) != self._shown:
-            self._shown = both
+        turn = await asyncio.to_thread(_turn, book, self._deeds, batch, self._last, self._steady())
+        if turn.loaded is not None:
+            both = merged(turn.loaded, self._shown, self._found_so)
+            self._shown = both if both != self._shown else self._shown
+            self._found_so.clear()
+            self._take(found_well(EMPTY_FLEET, self._before, self._shown), ())
         if book is not None:
             self._last = turn.last
             self.notes = (turn.note,) if turn.note else ()
@@ -141,8 +146,12 @@ class Timeline:
         if turn.found:
             self.add(turn.found)
 
+    def _steady(self) -> float:
+        """Unix seconds, by which what is old is deleted: a wall clock that jumps ahead must not make all of it old."""
+        return min(self._clock.wall(), self._began + self._clock.monotonic() - self._began_at + _SLACK_S)
+
     async def close(self) -> None:
-        """Write what is left, within half a second. Never raises."""
+        """Write what is left, in a moment. Never raises."""
         if self._book is None:
             return
         with suppress(TimeoutError):
@@ -176,13 +185,33 @@ def identity(one: Happening) -> object:
     return (*what, int(one.at)) if one.topic is Topic.ALERT else one  # its numbers move on
 
 
-def merged(loaded: Sequence[Happening], own: Sequence[Happening]) -> tuple[Happening, ...]:
-    """Both, the newest last, without what is in both, and without a state that was the last one known already. Pure."""
+def found_so(before: FleetSnapshot, found: Iterable[Happening]) -> frozenset[Happening]:
+    """Those of ``found`` that tell the first known state of an endpoint: it may have been like that for long. Pure."""
+    known = {view.name for view in before.endpoints if view.state is not None}
+    return frozenset(one for one in found if one.topic is Topic.STATE and one.subject not in known)
+
+
+def found_well(before: FleetSnapshot, after: FleetSnapshot, shown: Sequence[Happening]) -> list[Happening]:
+    """Endpoints that are found well, which is no event of theirs, and were not when last seen. Pure."""
+    known = {view.name for view in before.endpoints if view.state is not None}
+    well_now = [view for view in after.endpoints if view.state is State.OK and view.name not in known]
+    found = [view.name for view in well_now if all(each.kind is not EventKind.STATE for each in view.events)]
+    last = {one.subject: one.word for one in shown if one.topic is Topic.STATE} if found else {}
+    well, text = State.OK.value, "well when it was looked at again"
+    return [Happening(after.time, Topic.STATE, name, well, text) for name in found if last.get(name, well) != well]
+
+
+def _was_so(one: Happening, shown: Sequence[Happening]) -> bool:
+    """Whether the state it tells of is the last that is known of the endpoint."""
+    known = (each for each in reversed(shown) if each.topic is Topic.STATE and each.subject == one.subject)
+    last = next(known, None)
+    return last is not None and last.word == one.word
+
+
+def merged(
+    loaded: Sequence[Happening], own: Sequence[Happening], so: Collection[Happening] = ()
+) -> tuple[Happening, ...]:
+    """Both, the newest last, without what is in both, and without those of ``so`` that were so when last seen. Pure."""
     known = {identity(one) for one in loaded}
-    states = {one.subject: one.word for one in loaded if one.topic is Topic.STATE}
-    kept: list[Happening] = []
-    for one in own:
-        no_news = one.topic is Topic.STATE and states.pop(one.subject, None) == one.word
-        if identity(one) not in known and not no_news:
-            kept.append(one)
+    kept = [one for one in own if identity(one) not in known and not (one in so and _was_so(one, loaded))]
     return tuple(sorted(chain(loaded, kept), key=when)[-MOST:])

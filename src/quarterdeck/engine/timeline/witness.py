@@ -83,6 +83,6 @@ class Witness:
         return self._snapshot.alerts if self._snapshot is not None else ()
 
     async def close(self) -> None:
-        """Write what is left and let others notify, within a second. Never raises."""
+        """Write what is left and let others notify, within half a second. Never raises."""
         await asyncio.gather(*(each.close() for each in self._notifiers))
         await self.timeline.close()

@@ -33,7 +33,19 @@ _ASIDE = {
 }
 """Of a configuration: left aside, and said."""
 _SILENT = ("description", "tags", "metadata", "$schema")
-_TEST = ("id", "description", "vars", "assert", "threshold", "metadata", "options", "prompt", "messages", "system")
+_TEST = (
+    "id",
+    "description",
+    "vars",
+    "assert",
+    "threshold",
+    "metadata",
+    "options",
+    "prompt",
+    "messages",
+    "system",
+    "literal",
+)
 _OPTIONS = ("prefix", "suffix", "disableVarExpansion")
 _FILES = (".txt", ".md", ".json", ".j2")
 _TEXTS = (".txt", ".md", ".j2", ".json", ".yaml", ".yml", ".csv", ".jsonl", "")
@@ -81,18 +93,17 @@ def _line(value: object) -> int:
 
 
 def test(row: Row, problems: Problems) -> Test | None:
-    """One test: a mapping, or a line of a CSV. ``None`` where ``problems`` has grown."""
+    """One test: a mapping, or a line of a CSV; ``None`` where nothing of it can be read."""
     if not isinstance(row.value, Mapping):
         problems.add(row.where, "a test is a mapping")
         return None
-    before = len(problems.found)
     made: Test | None = None
     with problems.at(row.where):
         if row.value and all(isinstance(each, str) for each in row.value.values()) and _is_csv(row):
             made = _of_line(row.value, row.where, problems)
         else:
             made = _of_mapping(row.value, row.where, problems)
-    return made if len(problems.found) == before else None
+    return made
 
 
 def _is_csv(row: Row) -> bool:
@@ -155,13 +166,16 @@ def _template(given: Mapping[str, Any]) -> Template | None:
     """The test's own prompt or messages."""
     if "prompt" in given and "messages" in given:
         raise UsageError("either prompt or messages")
+    literal = given.get("literal", False)
+    if not isinstance(literal, bool):
+        raise UsageError("literal is true or false")
     if "messages" in given:
-        return Template(messages=prompts.messages(plain_json(given["messages"])))
+        return Template(messages=prompts.messages(plain_json(given["messages"])), literal=literal)
     if "prompt" not in given:
         return None
     if not isinstance(given["prompt"], str):
         raise UsageError("prompt is a text")
-    return prompts.from_text(given["prompt"])
+    return Template(given["prompt"], literal=True) if literal else prompts.from_text(given["prompt"])
 
 
 def _of_line(given: Mapping[str, str], where: str, problems: Problems) -> Test:

@@ -25,9 +25,13 @@ class Template:
     messages: tuple[tuple[Role, str], ...] = ()
     label: str = ""
     files: tuple[str, ...] = ()
+    literal: bool = False
+    """Its braces are text."""
 
     def render(self, variables: Mapping[str, Json], prefix: str = "", suffix: str = "") -> tuple[Message, ...]:
         """Filled in. Raises UsageError."""
+        if self.literal:
+            return tuple(Message(role, text) for role, text in self.messages or ((Role.USER, self.text),))
         if self.messages:
             if prefix or suffix:
                 raise UsageError("prefix and suffix can't be put around messages")

@@ -155,7 +155,6 @@ class _Reading:
     # ---- what becomes of a test
 
     def _of_test(self, test: Test, templates: list[Template], name: str, found: Found) -> Iterator[Case]:
-        own = len(self._problems.found)
         assertions = self._assertions(test)
         with self._problems.at(test.where):
             chosen = [test.template] if test.template is not None else templates or [Template("{{prompt}}")]
@@ -166,8 +165,6 @@ class _Reading:
             self._count += len(choices) * len(chosen)
             if self._count > MOST_CASES:
                 raise UsageError(f"there are more than {MOST_CASES} cases")
-            if len(self._problems.found) > own:
-                return
             for place, choice in enumerate(choices, 1):
                 for number, template in enumerate(chosen, 1):
                     marks = [f"v{place}"] if len(choices) > 1 else []

@@ -30,9 +30,9 @@ class ConsentScreen(ConfirmScreen):
         Binding("h,l,q,n", "nothing", show=False),
     ]
 
-    def __init__(self, question: str, impact: Sequence[str], then: Callable[[bool], None]) -> None:
+    def __init__(self, question: str, impact: Sequence[str], verb: str, then: Callable[[bool], None]) -> None:
         """``then`` is called with the answer, also with No."""
-        super().__init__(question, impact, "Send it", lambda: None)
+        super().__init__(question, impact, verb, lambda: None)
         self._then = then
 
     def action_answer(self, yes: bool) -> None:
@@ -90,7 +90,7 @@ class Sending:
             self._next(prompt, asked[1:])
 
         question, impact = consent_words(name, spec, verdict, files)
-        self._app.push_screen(ConsentScreen(question, impact, answered))
+        self._app.push_screen(ConsentScreen(question, impact, "Send it", answered))
 
 
 def consent_words(

@@ -9,21 +9,19 @@ from typing import Any
 
 from quarterdeck.engine.chat.columns import Turn
 from quarterdeck.errors import UsageError
-from quarterdeck.model.chat.request import Message, Role
 
 
 def case_of(turn: Turn) -> dict[str, Any]:
-    """The messages as they were sent, with what came before. Pictures can't be kept in a case: UsageError."""
+    """The messages as they were sent, with what came before; braces in them are no variables.
+
+    Pictures can't be kept in a case: UsageError.
+    """
     messages = turn.request.messages
     if any(message.images for message in messages):
         raise UsageError("a prompt with pictures can't be kept as a case")
     if len(messages) == 1:
-        return {"prompt": messages[0].text}
-    return {"messages": [_message(message) for message in messages]}
-
-
-def _message(message: Message) -> dict[str, str]:
-    return {"role": Role(message.role).value, "content": message.text}
+        return {"prompt": messages[0].text, "literal": True}
+    return {"messages": [{"role": one.role.value, "content": one.text} for one in messages], "literal": True}
 
 
 def append(path: Path, case: dict[str, Any]) -> int:

@@ -15,6 +15,9 @@ from quarterdeck.tui.chat.wrapping import clean
 from quarterdeck.tui.lines import Line
 from quarterdeck.tui.widgets.lines_view import LinesBlock
 
+_APART = 3
+"""Lines: at 200 tokens a second about one paint."""
+
 
 class ChatColumn(Widget, can_focus=False):
     """Head, text, foot."""
@@ -31,10 +34,10 @@ class ChatColumn(Widget, can_focus=False):
             super().__init__()
             self.column = column
 
-    def __init__(self) -> None:
+    def __init__(self, place: int = 0) -> None:
         super().__init__()
         self.head = LinesBlock(height=1)
-        self.text = StreamText()
+        self.text = StreamText(early=_APART * place)
         self.foot = LinesBlock(height=1)
         self._rendering: set[asyncio.Task[None]] = set()
         self.foot_height = 1

@@ -12,7 +12,7 @@ from quarterdeck.errors import UsageError
 from quarterdeck.format import printable
 from quarterdeck.model.judging.votes import Choice
 from quarterdeck.tui.chat import figures, sheet
-from quarterdeck.tui.chat.judging import difference_lines, standings_lines, votes_of, why_no_vote
+from quarterdeck.tui.chat.judging import difference_lines, has_answer, standings_lines, votes_of, why_no_vote
 from quarterdeck.tui.screens.base import ConsoleScreen
 from quarterdeck.tui.screens.choose import ChooseScreen, Item
 from quarterdeck.tui.screens.form import Answers, Field, FormScreen
@@ -82,9 +82,23 @@ class ChatCommands(ConsoleScreen):
 
     def do_remove_column(self) -> None:
         """Take the selected one away."""
-        if (column := self._selected()) is not None:
-            self.sitting.talk.remove(column)
-            self.again()
+        column = self._selected()
+        if column is None:
+            return
+        if not column.turns:
+            self._remove(column)
+            return
+        from quarterdeck.tui.chat.asking import ConsentScreen
+
+        name = "this column" if self.sitting.talk.hidden else printable(column.model, 60)
+        impact = [f"{len(column.turns)} answer{'s' if len(column.turns) > 1 else ''} of it will be gone."]
+        self.app.push_screen(
+            ConsentScreen(f"Remove {name}?", impact, "Remove", lambda yes: self._remove(column) if yes else None)
+        )
+
+    def _remove(self, column: Column) -> None:
+        self.sitting.talk.remove(column)
+        self.again()
 
     # ---- settings
 
@@ -130,7 +144,7 @@ class ChatCommands(ConsoleScreen):
         elif talk.hidden:
             self.tell("blind: columns are shuffled, names hidden until you vote")
         else:
-            self.tell("blind from the next conversation on (C): of this one the names were seen")
+            self.tell("blind from the next conversation on (ctrl+n): of this one the names were seen")
 
     def do_vote(self) -> None:
         """Which is better?"""
@@ -140,10 +154,14 @@ class ChatCommands(ConsoleScreen):
         columns = self.sitting.talk.columns
         two = len(columns) == 2
         items = [
-            *(Item(f"{self._called(place)} is {'better' if two else 'the best'}", key=str(place + 1)) for place in range(len(columns))),
-            Item("a tie", key="t"),
-            Item("both are bad" if two else "all are bad", key="b"),
-        ]  # fmt: skip
+            Item(
+                f"{self._called(place)} is {'better' if two else 'the best'}",
+                key=str(place + 1),
+                reason="" if has_answer(column) else "it has no answer",
+            )
+            for place, column in enumerate(columns)
+        ]
+        items += [Item("a tie", key="t"), Item("both are bad" if two else "all are bad", key="b")]
         self.app.push_screen(ChooseScreen("Which answer is better?", items, self._vote))
 
     def _called(self, place: int) -> str:
@@ -153,13 +171,11 @@ class ChatCommands(ConsoleScreen):
 
     def _vote(self, at: int) -> None:
         talk, columns = self.sitting.talk, self.sitting.talk.columns
-        if at < len(columns):
-            votes = votes_of(columns, at, Choice.FIRST)
-        else:
-            votes = votes_of(columns, None, Choice.TIE if at == len(columns) else Choice.BOTH_BAD)
-        self.sitting.votes += votes
+        best = columns[at] if at < len(columns) else None
+        choice = Choice.FIRST if best is not None else Choice.TIE if at == len(columns) else Choice.BOTH_BAD
+        self.sitting.votes += votes_of(columns, best, choice)
         talk.reveal()
-        self.tell(f"voted: {self._called(at)}" if at < len(columns) else "voted")
+        self.tell(f"voted: {self._called(at)}" if best is not None else "voted")
 
     def do_standings(self) -> None:
         """All votes so far."""

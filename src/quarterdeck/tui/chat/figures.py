@@ -226,7 +226,8 @@ def foot_lines(turn: Turn | None, view: EndpointView | None, now: float, width: 
         return [Line((Run(" not sent", BAD),), "head")]
     word = {Ending.FAILED: Figure(0, "", "FAILED", tone=BAD), Ending.CANCELLED: Figure(0, "", "cancelled", tone=WARN)}
     ended = [word[answer.ending]] if answer.ending in word else []
-    lines = in_lines([*ended, *figures_of(answer)], width, 2 if most > 2 else 1)
+    known = [one for one in figures_of(answer) if not ended or DASH not in one.value]
+    lines = in_lines([*ended, *known], width, 2 if most > 2 else 1)
     if turn.repeat > 1 and len(turn.answers) > 1:
         lines.append(Line(in_line(spread_figures(turn), width), "head"))
     if told := server_figures(answer):
@@ -238,16 +239,19 @@ def foot_lines(turn: Turn | None, view: EndpointView | None, now: float, width: 
 
 def hidden_foot(turn: Turn) -> list[Line]:
     """Of a blind column only how it ended: numbers tell who it is."""
-    ending = turn.answer.ending
-    return [Line((Run(f" {ending.value if ending is not None else ''}", MUTED),), "head")]
+    answer = turn.answer
+    going = "waiting" if answer.first_at is None else "answering"
+    return [
+        Line((Run(f" {answer.ending.value if turn.ended and answer.ending is not None else going}", MUTED),), "head")
+    ]
 
 
 def _parts(answer: Answer) -> list[Figure]:
     figures = []
     if answer.usage.reasoning_tokens:
-        figures.append(Figure(0, "of them thinking", count(answer.usage.reasoning_tokens)))
+        figures.append(Figure(0, "thinking", count(answer.usage.reasoning_tokens), "of out"))
     if answer.usage.cached_tokens:
-        figures.append(Figure(1, "prompt cached", count(answer.usage.cached_tokens)))
+        figures.append(Figure(1, "cached", count(answer.usage.cached_tokens), "of in"))
     return figures
 
 

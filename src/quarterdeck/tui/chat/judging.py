@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from quarterdeck.engine.chat.columns import Column
 from quarterdeck.format import printable
+from quarterdeck.model.chat.answer import Ending
 from quarterdeck.model.judging.difference import Change, Span, difference
 from quarterdeck.model.judging.votes import METHOD, Choice, Standing, Vote, standings
 from quarterdeck.tui.chat.wrapping import clean, wrapped
@@ -22,12 +23,18 @@ def name_of(column: Column) -> str:
     return f"{column.model}@{column.endpoint}"
 
 
-def votes_of(columns: Sequence[Column], better: int | None, choice: Choice) -> list[Vote]:
-    """One vote a pair. ``better``: the place of the best, ``None`` where ``choice`` holds for all."""
-    if better is None:
-        return [Vote(name_of(one), name_of(other), choice) for one, other in combinations(columns, 2)]
-    best = columns[better]
-    return [Vote(name_of(best), name_of(one), Choice.FIRST) for one in columns if one is not best]
+def has_answer(column: Column) -> bool:
+    """Whether there is something to judge: what failed says nothing of a model's words."""
+    turn = column.last
+    return turn is not None and turn.answer.ending is Ending.DONE and bool(turn.answer.text)
+
+
+def votes_of(columns: Sequence[Column], best: Column | None, choice: Choice) -> list[Vote]:
+    """One vote a pair of those that have an answer. ``best``: ``None`` where ``choice`` holds for all."""
+    judged = [column for column in columns if has_answer(column)]
+    if best is None:
+        return [Vote(name_of(one), name_of(other), choice) for one, other in combinations(judged, 2)]
+    return [Vote(name_of(best), name_of(one), Choice.FIRST) for one in judged if one is not best]
 
 
 def why_no_vote(sitting: Sitting) -> str:
@@ -37,11 +44,7 @@ def why_no_vote(sitting: Sitting) -> str:
         return "a vote needs two columns; a adds one"
     if sitting.talk.busy:
         return "answers are still coming"
-    if not all(column.last is not None for column in columns):
-        return "nothing was asked yet"
-    if sum(bool(column.last is not None and column.last.answer.text) for column in columns) < 2:
-        return "there are no two answers to compare"
-    return ""
+    return "" if sum(map(has_answer, columns)) > 1 else "a vote needs two answers that are done"
 
 
 # ---- votes as a page

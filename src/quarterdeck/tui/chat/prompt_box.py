@@ -14,6 +14,8 @@ PLACEHOLDER = "prompt: Enter sends, ctrl+j is a new line, @path attaches a file"
 _FOLDED_FROM = 3000
 """Longer pastes are shown as one word: a text area lays out all it holds."""
 _MOST_HISTORY = 200
+_MOST_PASTES = 20
+"""Older ones are forgotten; the history may name more."""
 
 
 class History:
@@ -51,13 +53,17 @@ class Draft:
         self.pasted: dict[str, str] = {}
         """By what stands for it in the text."""
         self.history = History()
+        self._pastes = 0
 
     def fold(self, text: str) -> str:
         """What stands for a long paste; a short one stays as it is."""
         if len(text) < _FOLDED_FROM:
             return text
-        stand_in = f"[paste {len(self.pasted) + 1}: {len(text)} characters]"
+        self._pastes += 1
+        stand_in = f"[paste {self._pastes}: {len(text)} characters]"
         self.pasted[stand_in] = text
+        while len(self.pasted) > _MOST_PASTES:
+            del self.pasted[next(iter(self.pasted))]
         return stand_in
 
     def used(self, text: str) -> dict[str, str]:

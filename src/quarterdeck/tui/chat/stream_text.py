@@ -31,13 +31,15 @@ class StreamText(LinesView):
     StreamText { overflow-y: hidden; overflow-x: hidden; }
     """
 
-    def __init__(self) -> None:
+    def __init__(self, early: int = 0) -> None:
+        """``early``: so many lines before its end the view goes on, so that columns beside each other don't do it together."""
         super().__init__()
         self.transcript = Transcript()
         self.top = 0
         """The first line in view."""
         self.following = True
         """Whether the end stays in view."""
+        self.early = early
         self.empty: Sequence[Line] = ()
         """What stands here while nothing was said."""
         self._turns: Sequence[Turn] = ()
@@ -75,7 +77,7 @@ class StreamText(LinesView):
             self.top = 0
         elif not self._streams:
             self.top = length - height
-        elif length > self.top + height or length <= self.top:
+        elif length > self.top + height - self.early or length <= self.top:
             self.top = max(0, length - max(1, height // 2))
         self._window = (height, length)
 

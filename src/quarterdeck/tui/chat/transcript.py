@@ -24,8 +24,10 @@ BAR = "▌ "
 class Written:
     """One stream of pieces (the text, or the thoughts) as wrapped lines."""
 
-    def __init__(self, pieces: Sequence[str], width: int) -> None:
+    def __init__(self, pieces: Sequence[str], width: int, *, counting: bool = False) -> None:
+        """``counting``: whether anybody wants to know how many words there are."""
         self._pieces = pieces
+        self._counting = counting
         self._at = 0
         self._rest = ""
         self._cleaner = Cleaner()
@@ -50,7 +52,8 @@ class Written:
             self._at = end
         text, self._rest = self._rest[:most], self._rest[most:]
         if text:
-            self._count(text)
+            if self._counting:
+                self._count(text)
             self.lines.append(self._cleaner.take(text))
         return len(text)
 
@@ -69,7 +72,7 @@ class Said:
         self.unfolded = False
         self.head = _prompt_lines(turn, self.width)
         self.text = Written(self.answer.parts, self.width)
-        self.thoughts = Written(self.answer.thoughts, self.width - 2)
+        self.thoughts = Written(self.answer.thoughts, self.width - 2, counting=True)
         self.rendered: list[Line] | None = None
         self.rendering = self.raw = False
         self.tail: list[Line] = []

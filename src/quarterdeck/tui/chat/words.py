@@ -49,7 +49,7 @@ def asides(sitting: Sitting) -> list[tuple[str, str]]:
         said.append((f"{settings.repeat} times", ACCENT))
     if settings.warm_up:
         said.append(("warm-up", ACCENT))
-    if totals.answers:
+    if totals.prompt_tokens or totals.output_tokens or totals.priced:
         tokens = f"{count(totals.prompt_tokens)} in, {count(totals.output_tokens)} out"
         unpriced = totals.answers - totals.priced
         cost = f", {money(totals.cost)}{f' + {unpriced} unpriced' if unpriced else ''}" if totals.priced else ""

@@ -34,12 +34,27 @@ class ReplayApp(ConsoleApp):
         for command in COMMANDS
         if command.replay
     ]
+    replay_hints = (
+        ("Space", "play"),
+        ("[ ]", "event"),
+        (", .", "step"),
+        ("< >", "speed"),
+        ("@", "time"),
+        ("?", "help"),
+        ("q", "quit"),
+    )
 
     def __init__(self, player: Player, *, theme_folders: Sequence[Path] | None = None) -> None:
         """Shows the first moment at once; plays when it is mounted."""
         self.player = player
         super().__init__(player.fleet, make_engine=lambda _: player, theme_folders=theme_folders)
         self.set_reactive(ConsoleApp.fleet, player.snapshot())
+
+    def start(self) -> None:
+        """After the first frame: play; what is wrong with the recording is said first."""
+        super().start()
+        if self.player.recording.note:
+            self.say(self.player.recording.note, _READ_S)
 
     @property
     def moment(self) -> tuple[float, float]:

@@ -65,7 +65,7 @@ class ChatScreen(ChatSending):
         self.sitting = sitting
         self.typing = True
         """Whether the keys are meant for the prompt."""
-        self.panes = [ChatColumn() for _ in range(MOST_COLUMNS)]
+        self.panes = [ChatColumn(place) for place in range(MOST_COLUMNS)]
         self.prompt = PromptBox(sitting.draft)
         self._head = LinesBlock(id="title", height=1)
         self._status = StatusLine()
@@ -168,7 +168,7 @@ class ChatScreen(ChatSending):
             hidden=talk.hidden,
             boundary=spec.boundary if spec is not None else None,
         )
-        if talk.hidden and column.last is not None and column.last.ended:
+        if talk.hidden and column.last is not None:
             return head, figures.hidden_foot(column.last)
         return head, figures.foot_lines(column.last, view, now, width, pane.foot_height)
 
@@ -229,6 +229,11 @@ class ChatScreen(ChatSending):
         if action == "run" and self.typing and self.focused is not self.prompt and parameters:
             return parameters[0] not in _LETTERS
         return super().check_action(action, parameters)
+
+    def on_descendant_focus(self) -> None:
+        """Clicked into the prompt."""
+        if self.focused is self.prompt and not self.typing:
+            self._write(True)
 
     def takes_text(self, character: str) -> bool:
         """What was typed before the prompt had the keys."""

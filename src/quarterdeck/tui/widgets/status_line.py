@@ -16,8 +16,9 @@ class StatusLine(LinesBlock):
 
     def show_status(self, status: Status) -> None:
         """Show another status."""
-        bar = getattr(self.app, "replay_bar", "")
-        self.show([status_line(status._replace(replay=bar) if bar else status, self.full_width)])
+        if bar := getattr(self.app, "replay_bar", ""):  # `quarterdeck.tui.everywhere`
+            status = status._replace(replay=bar, hints=getattr(self.app, "replay_hints", ()))
+        self.show([status_line(status, self.full_width)])
 
 
 class Banner(LinesBlock):
