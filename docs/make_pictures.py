@@ -19,6 +19,7 @@ from quarterdeck.demo.fleet import start
 from quarterdeck.engine.engine import Engine
 from quarterdeck.engine.jobs.board import JobBoard
 from quarterdeck.engine.jobs.folder import JobFolder
+from quarterdeck.engine.timeline.witness import Witness
 from quarterdeck.tui.app import ConsoleApp
 
 FOLDER = Path(__file__).with_name("pictures")
@@ -28,6 +29,7 @@ WATCH_S = 40.0
 
 _FIND = ("escape", "1", "slash", *"workbench", "enter")
 _PULL = ("escape", "P", *"mistral", "minus", *"small3", "full_stop", "2", "colon", *"24b")
+_CHAT = ("4", "tab", "a", *"mistral-small", "enter", "tab", *"Why do requests wait?", "enter")
 VIEWS = (
     ("endpoint", ("enter",), 1.0),
     ("gpus", ("escape", "2"), 1.0),
@@ -35,6 +37,9 @@ VIEWS = (
     ("act", ("escape", *_FIND, "a"), 1.0),
     ("pull", _PULL, 4.0),
     ("jobs", ("enter", "6"), 9.0),
+    ("alerts", ("escape", "escape", "5"), 1.0),
+    ("models", ("escape", "3"), 1.0),
+    ("chat", ("escape", "1", *_CHAT), 9.0),
 )
 """What is drawn of one console after the other: its name, the keys that lead there, and how long it takes to be there (s)."""
 
@@ -45,7 +50,7 @@ async def draw(name: str, fleet: FleetConfig) -> None:
     light = replace(fleet, console=replace(fleet.console, theme="quarterdeck-day"))
     apps.append((f"{name}-light-120x36", (120, 36), light))
     for file, size, watched in apps:
-        app = ConsoleApp(watched, make_engine=lambda found: Engine(found, board=JobBoard()))
+        app = ConsoleApp(watched, make_engine=lambda found: Engine(found, board=JobBoard(), witness=Witness(found)))
         async with app.run_test(size=size) as pilot:
             await asyncio.sleep(WATCH_S)
             await pilot.pause()

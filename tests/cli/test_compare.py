@@ -93,14 +93,17 @@ def test_a_model_that_fails_leaves_the_others(quarterdeck: Quarterdeck, stubs: t
         (("--cases", "none.jsonl", "-m", "alpha"), "none.jsonl: No such file"),
         (("--cases", "fleet.toml", "-m", "alpha"), "case files end in"),
         (("--resume", "zzz"), "no run is called 'zzz'"),
+        (("--cases", "c.json", "-m", "alpha", "--report", "./c.json"), "would overwrite a case file"),
+        (("--cases", "c.json", "-m", "alpha", "--report", "c.pdf"), "the name ends in none of"),
         (("x", "-m", "alpha", "--fail-under", "7"), "expected a share"),
         (("x", "-m", "alpha", "--temperature", "hot"), "expected a number"),
         (("see @/none/such.txt", "-m", "alpha"), "there is no file"),
     ],
 )
 def test_wrong_usage_asks_nothing(
-    quarterdeck: Quarterdeck, stubs: tuple[Stub, Stub], arguments: tuple[str, ...], said: str
+    quarterdeck: Quarterdeck, stubs: tuple[Stub, Stub], tmp_path: Path, *, arguments: tuple[str, ...], said: str
 ) -> None:
+    (tmp_path / "c.json").write_text('[{"prompt": "x"}]')
     done = quarterdeck("compare", *arguments)
     assert done.returncode == 2
     assert said in done.stderr

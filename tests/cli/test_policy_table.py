@@ -172,3 +172,33 @@ def test_read_only_said_on_the_command_line_holds_too(place: Place, way: str, mo
     monkeypatch.setattr("test_policy_table.main", read_only)
     assert WAYS[way](place, row) == 2
     assert place.inside.sent + place.outside.sent == []
+
+
+@pytest.mark.parametrize(("typed", "arrives"), [("y", True), ("n", False), ("", False)])
+@pytest.mark.parametrize("way", ["one prompt", "case file"])
+def test_where_somebody_can_answer_it_is_asked_once(
+    place: Place, monkeypatch: pytest.MonkeyPatch, *, way: str, typed: str, arrives: bool
+) -> None:
+    asked: list[str] = []
+
+    def question(text: str) -> str:
+        asked.append(text)
+        return typed
+
+    monkeypatch.setattr("quarterdeck.cli.compare_asking.question", question)
+    row = Row("")
+    write_fleet(place, row)
+    assert WAYS[way](place, row) == (0 if arrives else 2)
+    assert bool(place.outside.sent) is bool(place.inside.sent) is arrives
+    assert len(asked) == 1
+    assert "outside: it is external" in asked[0]
+
+
+@pytest.mark.parametrize("way", ["one prompt", "case file"])
+def test_a_schema_is_a_file_that_leaves(place: Place, way: str) -> None:
+    place.notes.with_suffix(".json").write_text('{"type": "object"}')
+    options = ("--schema", str(place.notes.with_suffix(".json")), "--allow-external")
+    row = Row("", 'external = "allow"\npaths = { "notes/**" = "never" }', options)
+    write_fleet(place, row)
+    assert WAYS[way](place, row) == 2
+    assert place.outside.sent == []

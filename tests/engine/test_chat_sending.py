@@ -163,6 +163,35 @@ async def test_a_file_that_must_not_leave_does_not() -> None:
             assert answer.ending is ending, files
 
 
+async def test_a_listener_that_fails_ends_its_column_and_hangs_up() -> None:
+    gone = asyncio.Event()
+
+    async def respond(_: Asked, writer: Writer) -> bool:
+        writer.write(HEAD + event("Hel"))
+        try:
+            while True:
+                await writer.drain()
+                await asyncio.sleep(0.01)
+                writer.write(b": still here\n\n")
+        except OSError:
+            gone.set()
+        return False
+
+    def listener(_: object) -> None:
+        raise LookupError
+
+    async with serving(respond) as server:
+        desk = desk_of(EndpointSpec("a", server.url, "vllm"))
+        answer = await Exchange(desk, Session(), Wish("a", prompt())).run(listener)
+        assert (answer.text, answer.ending, answer.reason) == (
+            "Hel",
+            Ending.FAILED,
+            "the answer can't be read (LookupError)",
+        )
+        async with asyncio.timeout(10):
+            await gone.wait()
+
+
 async def test_an_unknown_endpoint_and_a_surprise() -> None:
     answer = await Exchange(desk_of(), Session(), Wish("nobody", prompt())).run()
     assert (answer.ending, answer.reason) == (Ending.FAILED, "no endpoint is called nobody")

@@ -172,3 +172,18 @@ def test_a_server_that_quotes_the_prompt_is_not_kept() -> None:
     assert quotes("hi!", ["Hi"])
     assert not quotes("", [prompt])
     assert not quotes("anything", ["", "…"])
+
+
+@pytest.mark.parametrize(
+    "ours",
+    [
+        "cancelled",
+        "no token for 600 s",
+        "401: key missing or wrong",
+        "the server refuses temperature and seed: left out",
+        "the answer was cut: max tokens or the context was reached",
+        "cold start: loading took 3.2 s; not compared",
+    ],
+)
+def test_our_own_words_stay_whatever_was_asked(ours: str) -> None:
+    assert kept(ours, [f"What does it mean: {ours}?"]) == ours

@@ -201,6 +201,8 @@ async def test_settings_reach_a_real_vllm_and_what_it_refuses_is_said(vllm_serve
     assert "context length can't be set" in limited.notes[0]
     shaped = await Exchange(engine, Session(), wish("vllm", vllm_server.model, schema=schema)).run()
     assert shaped.text.lstrip().startswith("{")
+    odd = await Exchange(engine, Session(), wish("vllm", vllm_server.model, top_p=7.0, effort="none")).run()
+    assert (odd.ending, odd.notes[0]) == (Ending.DONE, "the server refuses top-p: left out")
     missing = await Exchange(engine, Session(), wish("vllm", "no-such-model")).run()
     assert (missing.ending, missing.reason[:4]) == (Ending.FAILED, "404:")
     long = await Exchange(engine, Session(), wish("vllm", vllm_server.model, "ship " * 9000)).run()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,14 @@ async def chatting(
         yield it
 
 
+async def paint(it: Console) -> None:
+    """What came is on the screen."""
+    for _ in range(10):
+        await it.pilot.pause()
+    it.clock.advance(1.0)
+    await it.tick()
+
+
 def chat(it: Console) -> ChatScreen:
     screen = it.app.in_view
     assert isinstance(screen, ChatScreen)
@@ -86,8 +95,15 @@ async def test_an_answer_streams_and_its_numbers_stand_beneath_it(wire: Wire) ->
     gate = asyncio.Event()
     done = Piece(finish="stop", usage=Usage(1204, 41), timings=ServerTimings("Ollama", prompt_s=0.31, decode_s=2.0, output_tokens=41, total_s=2.5))  # fmt: skip
     async with chatting(("lab", "qwen3:8b")) as it:
-        later = lambda s: lambda: it.clock.advance(s)  # noqa: E731
-        wire.on("lab", Script([later(0.4), "Hello ", later(2.0), "world", gate, done]))
+        steps: list[Any] = [
+            partial(it.clock.advance, 0.4),
+            "Hello ",
+            partial(it.clock.advance, 2.0),
+            "world",
+            gate,
+            done,
+        ]
+        wire.on("lab", Script(steps))
         await ask(it)
         await it.sees("Hello world")
         await it.sees("TTFT 400 ms")
@@ -471,8 +487,8 @@ async def test_raw_text_thoughts_and_a_new_conversation(
     async with chatting(("lab", "a")) as it:
         await ask(it)
         await it.sees("▸ thought for 0 ms, 3 words")
-        for _ in range(300):
-            await it.pilot.pause(0.01)
+        for _ in range(1000):
+            await it.pilot.pause()
             if "# Title" not in it.text:
                 break
         assert "Title" in it.text
@@ -600,3 +616,24 @@ async def test_a_column_that_failed_is_neither_voted_for_nor_beaten(wire: Wire) 
         await it.press("1")
         await it.sees("voted: a")
         assert [(vote.first, vote.second) for vote in chat(it).sitting.votes] == [("a@lab", "b@prod")]
+
+
+async def test_who_reads_back_keeps_the_line_until_the_end_is_asked_for(wire: Wire) -> None:
+    gates = [asyncio.Event(), asyncio.Event()]
+    wire.on("lab", Script(["".join(f"line {n}\n" for n in range(100)), gates[0], "".join(f"more {n}\n" for n in range(100)), gates[1], DONE]))  # fmt: skip
+    async with chatting(("lab", "a"), size=(80, 24)) as it:
+        await ask(it)
+        await it.sees("line 99")
+        pane = chat(it).panes[0].text
+        assert pane.size.height // 2 <= pane.transcript.length - pane.top <= pane.size.height
+        await it.press("tab", "g")
+        await it.sees("line 5")
+        assert pane.top == 0
+        gates[0].set()
+        await paint(it)
+        assert (pane.top, pane.following) == (0, False)
+        await it.press("G")
+        await it.sees("more 99")
+        gates[1].set()
+        await paint(it)
+        assert pane.top == pane.transcript.length - pane.size.height

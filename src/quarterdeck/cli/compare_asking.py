@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ from dataclasses import replace
 
 from quarterdeck.cli.agreeing import question
 from quarterdeck.config.fleet import EndpointSpec, FleetConfig
+from quarterdeck.engine.chat.onward import Onward, onward_of
 from quarterdeck.engine.chat.session import Session
 from quarterdeck.engine.comparing.naming import endpoints_named, target
 from quarterdeck.engine.comparing.plan import Order
@@ -21,6 +23,7 @@ from quarterdeck.model.chat.boundary import Rule
 from quarterdeck.model.fleet import FleetSnapshot
 
 MOST_MODELS = 32
+_FIRST_LOOK_S, _LOOK_EVERY_S = 5.0, 0.02
 
 
 async def targets_of(names: Sequence[str], fleet: FleetConfig) -> tuple[Target, ...]:
@@ -70,12 +73,16 @@ def agree(
     *,
     files: Sequence[str] = (),
     what: str = "it",
+    snapshot: FleetSnapshot | None = None,
 ) -> None:
-    """All of it may be sent, or nothing is: what needs somebody's yes is asked for. Raises UsageError."""
+    """All of it may be sent, or nothing is: what needs somebody's yes is asked for. Raises UsageError.
+
+    ``snapshot``: what is known of the endpoints; only then can be told what a gateway forwards to.
+    """
     specs = specs_of(targets, fleet)
     session.hold(specs)
     for spec in specs:
-        verdict = session.verdict(fleet, spec, files)
+        verdict = session.verdict(fleet, spec, files, _onward(fleet, spec, targets, snapshot))
         if verdict.rule is Rule.ALLOW:
             continue
         said = f"{printable(spec.name)}: {printable(verdict.reason, 400)}"
@@ -88,11 +95,28 @@ def agree(
         session.agree(spec.name, files)
 
 
+def _onward(
+    fleet: FleetConfig, spec: EndpointSpec, targets: Sequence[Target], snapshot: FleetSnapshot | None
+) -> list[Onward]:
+    """Where the models that are asked there would send a prompt on to."""
+    if snapshot is None:
+        return []
+    models = [each.model for each in targets if each.endpoint == spec.name]
+    return [one for model in models if (one := onward_of(fleet, snapshot, spec.name, model)) is not None]
+
+
 def order_of(arguments: argparse.Namespace) -> Order:
     """What runs at the same time."""
     if arguments.serial:
         return Order.SERIAL
     return Order.PARALLEL if arguments.parallel else Order.BY_HOST
+
+
+def _looked(seen: FleetSnapshot) -> bool:
+    """Whether every endpoint and machine has been asked once."""
+    return all(view.state is not None for view in seen.endpoints) and all(
+        host.at is not None or host.reason for host in seen.hosts
+    )
 
 
 @asynccontextmanager
@@ -104,8 +128,11 @@ async def watching(fleet: FleetConfig, targets: Sequence[Target]) -> AsyncIterat
         replace(fleet, endpoints=tuple(specs), hosts=tuple(spec for spec in fleet.hosts if spec.name in hosts))
     )
     try:
-        await engine.once()
         await engine.start()
+        for _ in range(int(_FIRST_LOOK_S / _LOOK_EVERY_S)):
+            if _looked(engine.snapshot()):
+                break
+            await asyncio.sleep(_LOOK_EVERY_S)
         yield engine
     finally:
         await engine.stop()

@@ -8,7 +8,7 @@ import json
 import secrets
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from quarterdeck.engine.comparing.ledger import Ledger, Standing
 from quarterdeck.engine.comparing.plan import MOST_PAIRS, Order, Plan, changes, fingerprint, plan, said
 from quarterdeck.engine.comparing.run import Manner, Run
 from quarterdeck.errors import UsageError
+from quarterdeck.format import printable
 from quarterdeck.model.cases.case import Suite
 from quarterdeck.model.cases.prompts import Template, from_text
 from quarterdeck.model.cases.reading import Wishes, read
@@ -59,6 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     before = _before(arguments)
     _fill_in(arguments, before)
     suite, sampling = _suite(arguments)
+    _spare(arguments, suite)
     fleet = fleet_of(arguments)
     for note in suite.notes:
         sys.stderr.write(f"{note}\n")
@@ -127,7 +129,15 @@ def _suite(arguments: argparse.Namespace) -> tuple[Suite, Sampling]:
     sampling, schema_files = sampling_of(arguments)
     wishes = Wishes(templates, arguments.system or "", arguments.allow_python)
     suite = read([files.found(name) for name in arguments.cases], files.fetch, wishes)
-    return Suite(suite.cases, suite.notes, (*suite.files, *schema_files)), sampling
+    cases = tuple(replace(case, files=(*case.files, *schema_files)) for case in suite.cases)
+    return Suite(cases, suite.notes, (*suite.files, *schema_files)), sampling
+
+
+def _spare(arguments: argparse.Namespace, suite: Suite) -> None:
+    """A report must not take the place of what was read. Raises UsageError."""
+    for name in arguments.report or ():
+        if str(Path(name).expanduser().resolve()) in suite.files:
+            raise UsageError(f"--report {printable(name)} would overwrite a case file")
 
 
 async def _run(
@@ -219,7 +229,9 @@ async def _asked(
     shared = said(made, specs, order)
     if shared:
         sys.stderr.write(f"{shared}\n")
+    files = tuple(dict.fromkeys(path for case in made.cases for path in case.files))
     async with watching(fleet, made.targets) as engine:
+        agree(arguments, engine.fleet, session, made.targets, files=files, snapshot=engine.snapshot())
         run_ = Run(engine, session, made, ledger, judge, manner=manner, on_change=show.take)
         try:
             await run_.run()

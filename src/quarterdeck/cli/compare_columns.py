@@ -119,7 +119,8 @@ def told(column: Column) -> list[str]:
     answer = column.answers[-1]
     lines = []
     if answer.ending is not None and answer.ending is not Ending.DONE:
-        lines.append(f"{answer.ending.value}: {printable(answer.reason, 300)}")
+        reason = printable(answer.reason, 300)
+        lines.append(f"{answer.ending.value}: {reason}" if reason != answer.ending.value else reason)
     lines.append(numbers(answer))
     if len(column.answers) > 1:
         counted = comparable(column.answers)

@@ -65,6 +65,7 @@ async def _run(
         sys.stderr.write(f"{shared}\n")
     as_json = arguments.json or not sys.stdout.isatty()
     async with watching(fleet, targets) as engine:
+        agree(arguments, engine.fleet, session, targets, files=attached, snapshot=engine.snapshot())
         asking = _Asking(engine, session, messages, sampling, files=attached, arguments=arguments)
         order = [[columns[place] for place in group] for group in groups(made, specs, order_of(arguments))]
         try:

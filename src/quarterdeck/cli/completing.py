@@ -51,9 +51,9 @@ def _config(fleet: str) -> FleetConfig:
 
 
 def _endpoints(fleet: str) -> Iterator[tuple[str, str]]:
-    """Those of the fleet file; where it has none, those of which models were seen."""
+    """Those of the fleet file; where it has none and was not named, those of which models were seen."""
     found = [(spec.name, spec.url) for spec in _config(fleet).endpoints]
-    yield from found or [(where, "") for _, where in _seen_models()]
+    yield from found or ([] if fleet else [(where, "") for _, where in _seen_models()])
 
 
 def _hosts(fleet: str) -> Names:

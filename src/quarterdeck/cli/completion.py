@@ -65,8 +65,8 @@ def tables(program: Command) -> Tables:
 
 def brief(text: str) -> str:
     """The first sentence of a help text, without what stands in brackets, and not too long."""
-    said = re.split(r"[.;:](?:\s|$)", text, maxsplit=1)[0]
-    said = re.sub(r" \([^()]*\)", "", said).strip()
+    bare = re.sub(r" \([^()]*\)", "", text)
+    said = re.split(r"[.;:](?:\s|$)", bare, maxsplit=1)[0].strip()
     return said if len(said) <= _ABOUT else said[: _ABOUT - 2].rpartition(" ")[0] + " …"
 
 

@@ -25,7 +25,7 @@ __quarterdeck_ask() {
 
 _quarterdeck() {
     local at='' kind='' pending='' fleet='' line previous=''
-    local -a commands options
+    local -a verbs options
     integer count=0 i given=1
     for ((i = 2; i < CURRENT; i++)); do
         line=${(Q)words[i]}
@@ -42,7 +42,7 @@ _quarterdeck() {
                 __quarterdeck_value "$at $line"
                 pending=$kind
             fi
-        elif ((count == 0)) && __quarterdeck_commands "$at" && ((${commands[(I)${(b)line}:*]})); then
+        elif ((count == 0)) && __quarterdeck_commands "$at" && [[ -n ${(M)verbs:#${(b)line}:*} ]]; then
             at="$at${at:+ }$line"
         else
             ((++count))
@@ -61,17 +61,17 @@ _quarterdeck() {
         else
             __quarterdeck_word "$at#$count"
             pending=$kind
-            commands=()
+            verbs=()
             if ((count == 0)); then
                 __quarterdeck_commands "$at"
-                ((${#commands})) && _describe -t commands command commands && given=0
+                ((${#verbs})) && _describe -t commands command verbs && given=0
             fi
         fi
     fi
     case $pending in
     '' | -) return $given ;;
     file) _files ;;
-    =*) compadd -- ${=pending#=} ;;
+    '='*) compadd -- ${=pending#=} ;;
     *) __quarterdeck_ask "$pending" "$fleet" ;;
     esac
 }
@@ -88,7 +88,7 @@ def script(known: Tables) -> str:
     """The script of zsh."""
     tables = "\n".join(
         [
-            case("commands", "commands", by_list(known.commands, _described), empty="()"),
+            case("commands", "verbs", by_list(known.commands, _described), empty="()"),
             case("options", "options", by_list(known.options, _described), empty="()"),
             kinds(known),
         ]

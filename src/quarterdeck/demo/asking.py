@@ -109,6 +109,11 @@ async def until(at: float, clock: Callable[[], float]) -> None:
         await asyncio.sleep(TICK_S)
 
 
+def _pause(job: Job, now: float) -> float:
+    """Until the next look: the first token goes out when it is there, as clients time it."""
+    return min(TICK_S, max(0.001, job.first_at - now)) if job.first is None and job.first_at is not None else TICK_S
+
+
 async def follow(load: Load, ask: Ask, clock: Callable[[], float]) -> AsyncGenerator[Job, None]:
     """Queue ``ask`` on ``load`` and yield its job whenever there are new tokens, the last time when it has finished.
 
@@ -118,7 +123,7 @@ async def follow(load: Load, ask: Ask, clock: Callable[[], float]) -> AsyncGener
     seen = 0
     try:
         while job.finished is None:
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(_pause(job, clock()))
             load.advance(clock())
             if load.generated(job) > seen:
                 seen = load.generated(job)

@@ -92,6 +92,7 @@ def _openai_model(entry: object, state: ModelState) -> ModelReading | None:
         context_length=_context_of(told, meta),
         quantization=text(meta.get("ftype")),
         parameters=_billions(meta.get("n_params")),
+        parent=text(told.get("parent")),
     )
 
 

@@ -120,6 +120,7 @@ class Ollama:
             expires_at=unix_time(fields.get("expires_at"), self._wall()) if loaded else None,
             quantization=text(details.get("quantization_level")),
             parameters=text(details.get("parameter_size")),
+            remote=text(fields.get("remote_host")),
         )
 
 

@@ -38,6 +38,8 @@ class ModelReading:
     """As the server words it, such as "8.0B"."""
     parent: str | None = None
     """The model that this LoRA adapter belongs to."""
+    remote: str | None = None
+    """Where it really runs, where the server only forwards to it (Ollama ``remote_host``)."""
 
     @property
     def label(self) -> str:

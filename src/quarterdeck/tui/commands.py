@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from textual.binding import Binding, BindingType
 
-EVERYWHERE = ("fleet", "endpoint", "gpus", "gpu", "model", "chat", "jobs", "alerts", "log", "audit", "reading", "help")
-ROWS = ("fleet", "endpoint", "model")
+EVERYWHERE = ("fleet", "endpoint", "gpus", "gpu", "models", "model", "chat", "jobs", "alerts", "log", "audit", "reading", "help")
+ROWS = ("fleet", "endpoint", "models", "model")
 """Where something is selected that can be acted on."""
 
 
@@ -30,7 +30,7 @@ class Command(NamedTuple):
 
 
 COMMANDS = (
-    Command("open", ("enter",), "Enter", "Open", "Open the selected endpoint, model or GPU: everything known of it. Of a job, what it did.", ("fleet", "gpus", "jobs", "alerts", "log")),
+    Command("open", ("enter",), "Enter", "Open", "Open the selected endpoint, model or GPU: everything known of it. Of a job, what it did.", ("fleet", "gpus", "models", "jobs", "alerts", "log")),
     Command("back", ("escape",), "Esc", "Back", "Go back; where a filter is set, clear it.", EVERYWHERE, listed=False),
     Command("up", ("up", "k"), "↑ k", "Up", "Select the row above, or scroll up.", EVERYWHERE, listed=False),
     Command("down", ("down", "j"), "↓ j", "Down", "Select the row below, or scroll down.", EVERYWHERE, listed=False),
@@ -51,13 +51,15 @@ COMMANDS = (
     Command("copy", ("y",), "y", "Copy raw values", "Copy the raw values and where they came from.", ("endpoint",)),
     Command("time_request", ("t",), "t", "Time a request", "Send one small request (16 tokens) to a model in memory, and time it. Asks first where it is external, a gateway or protected.", ("endpoint",)),
     Command("toggle", ("x",), "x", "Unfold or fold", "Show or hide the models and replicas of the endpoint.", ("fleet",)),
-    Command("filter", ("slash",), "/", "Filter", "Keep what contains a word (name, engine, model, host, state, process); !word drops it.", ("fleet", "gpus", "alerts", "log")),
+    Command("filter", ("slash",), "/", "Filter", "Keep what contains a word (name, engine, model, host, state, process); !word drops it.", ("fleet", "gpus", "models", "alerts", "log")),
     Command("follow", ("f",), "f", "Follow", "Keep the newest line in view, or stand still.", ("log",)),
     Command("next_hit", ("n",), "n", "Next", "Go to the next line that has what is searched for.", ("log",), listed=False),
     Command("earlier_hit", ("N", "upper_n"), "N", "Previous", "Go to the line before that has it.", ("log",), listed=False),
-    Command("sort", ("s",), "s", "Sort", "Sort by severity, name, tok/s or queue, in turn; GPUs by machine, trouble, load, memory or heat.", ("fleet", "gpus")),
+    Command("sort", ("s",), "s", "Sort", "Sort by severity, name, tok/s or queue, in turn; GPUs by machine, trouble, load, memory or heat; models by state, name, size or endpoint.", ("fleet", "gpus", "models")),
+    Command("group", ("tab",), "Tab", "By name, or one by one", "List each model once with all endpoints that have it below, or each where it is.", ("models",)),
     Command("view_fleet", ("1",), "1", "Fleet", "Show the endpoints.", EVERYWHERE),
     Command("view_gpus", ("2",), "2", "GPUs", "Show every GPU, how it is, and who holds its memory.", EVERYWHERE),
+    Command("view_models", ("3",), "3", "Models", "Show every model on every endpoint: where it is, what it takes; the place to act on many.", EVERYWHERE),
     Command("view_chat", ("4",), "4", "Chat", "Ask one to four models the same, side by side; what is on its way goes on while you look elsewhere.", EVERYWHERE),
     Command("view_alerts", ("5",), "5", "Alerts and events", "Show what is wrong, since when, why and what to try; and what happened in the fleet.", EVERYWHERE),
     Command("view_jobs", ("6",), "6", "Jobs", "Show the jobs: downloads, loads, starts, and how far they are.", EVERYWHERE),
@@ -87,7 +89,7 @@ COMMANDS = (
     Command("save_case", ("ctrl+s",), "^S", "Save as a case …", "Append the last prompt to a file of cases (JSONL).", ("chat",)),
     Command("new_chat", ("ctrl+n",), "^N", "New conversation", "Forget what was said; the columns stay.", ("chat",)),
     Command("act", ("a",), "a", "Act …", "What can be done to the selected endpoint or model, or to all that are marked; what can't is greyed, with the reason.", ROWS),
-    Command("mark", ("space",), "Space", "Mark", "Mark the row, or take the mark away; a and the keys of actions then mean all that is marked. Esc takes all marks away.", ("fleet",), listed=False),
+    Command("mark", ("space",), "Space", "Mark", "Mark the row, or take the mark away; a and the keys of actions then mean all that is marked. Esc takes all marks away.", ("fleet", "models"), listed=False),
     Command("launch", ("n",), "n", "Launch a vLLM …", "Start a new vLLM on this machine: a form that shows the exact command and what it would take, and can save it as a [[deployment]].", ("fleet", "endpoint", "gpus", "jobs")),
     Command("log", ("l",), "l", "Log", "Follow the log of the server, where a [[deployment]] of fleet.toml starts it; of a job, what it did.", (*ROWS, "jobs")),
     Command("read_only", (), "", "Read-only: on or off", "Nothing can be changed from this console until it is switched off again.", EVERYWHERE),
@@ -98,10 +100,10 @@ COMMANDS = (
     Command("other_list", ("tab",), "Tab", "Alerts or events", "Switch between the alerts and what happened.", ("alerts",)),
     Command("acknowledge", ("a",), "a", "Acknowledge …", "Say that the selected alert was seen, with a note; its mark goes, the alert stays until it clears.", ("alerts",)),
     Command("silence", ("z",), "z", "Silence …", "Tell nobody of the selected alert, its rule or its place for a while; or tell again.", ("alerts",)),
-    Command("refresh", ("r",), "r", "Refresh", "Ask everybody now (on an endpoint's screen: that one).", ("fleet", "endpoint", "gpus", "gpu", "model", "audit")),
-    Command("pause", ("p",), "p", "Pause", "Stop polling, or go on. The last numbers stay and grow old.", ("fleet", "endpoint", "gpus", "gpu")),
-    Command("slower", ("plus",), "+", "Longer interval", "Poll less often.", ("fleet", "endpoint", "gpus", "gpu")),
-    Command("faster", ("minus",), "-", "Shorter interval", "Poll more often.", ("fleet", "endpoint", "gpus", "gpu")),
+    Command("refresh", ("r",), "r", "Refresh", "Ask everybody now (on an endpoint's screen: that one).", ("fleet", "endpoint", "gpus", "gpu", "models", "model", "audit")),
+    Command("pause", ("p",), "p", "Pause", "Stop polling, or go on. The last numbers stay and grow old.", ("fleet", "endpoint", "gpus", "gpu", "models")),
+    Command("slower", ("plus",), "+", "Longer interval", "Poll less often.", ("fleet", "endpoint", "gpus", "gpu", "models")),
+    Command("faster", ("minus",), "-", "Shorter interval", "Poll more often.", ("fleet", "endpoint", "gpus", "gpu", "models")),
     Command("palette", ("ctrl+p", "colon"), ": ^P", "Commands", "Find a command or an endpoint by name.", EVERYWHERE, listed=False),
     Command("help", ("question_mark",), "?", "Help", "Keys, states and columns.", tuple(place for place in EVERYWHERE if place != "help")),
     Command("theme", (), "", "Theme: dark or light", "Switch between the dark and the light theme.", EVERYWHERE),

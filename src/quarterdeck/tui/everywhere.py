@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from quarterdeck.model.job import Job
     from quarterdeck.tui.app import ConsoleApp
     from quarterdeck.tui.contract import EngineLike
+    from quarterdeck.tui.models.state import ModelsState
 
 
 class Everywhere(TerminalApp):
@@ -23,6 +24,9 @@ class Everywhere(TerminalApp):
     engine: EngineLike | None
     locked: bool
     """Whether somebody has made this console read-only."""
+
+    models_state: ModelsState | None = None
+    """What the view of models remembers, once it was seen."""
 
     def redraw(self) -> None:
         """Have the screen that is seen draw now."""
@@ -141,6 +145,15 @@ class Everywhere(TerminalApp):
         if not isinstance(self.screen, GpusScreen):
             self.do_view_fleet()
             self.push_screen(GpusScreen())
+
+    def do_view_models(self) -> None:
+        """Every model on every endpoint."""
+        from quarterdeck.tui.models.state import state_of
+        from quarterdeck.tui.screens.models import ModelsScreen
+
+        if not isinstance(self.screen, ModelsScreen):
+            self.do_view_fleet()
+            self.push_screen(ModelsScreen(state_of(self)))
 
     def open_endpoint(self, name: str) -> None:
         """The page of an endpoint."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from quarterdeck.model.actions import ACTIONS, Action, Danger
-from quarterdeck.tui.columns import COLUMNS
+from quarterdeck.model.models import ModelState
+from quarterdeck.tui.columns import COLUMNS, Column
 from quarterdeck.tui.commands import COMMANDS, ROWS, Command, is_there
 from quarterdeck.tui.lines import BAD, EMPTY_LINE, FAINT, MUTED, PLAIN, STRONG, TITLE, WARN, Line, Run, cut, fit, wrap
-from quarterdeck.tui.states import LOOKS, WAITING
+from quarterdeck.tui.states import LOOKS, WAITING, model_look
 
 _LABEL = 14
 _SCREENS = {
@@ -14,6 +15,7 @@ _SCREENS = {
     "endpoint": "on an endpoint's page",
     "gpus": "among the GPUs",
     "gpu": "on a GPU's page",
+    "models": "among the models",
     "model": "on a model's page",
     "chat": "in the chat",
     "jobs": "among the jobs",
@@ -31,9 +33,9 @@ def help_lines(width: int, where: str = "fleet", *, replay: bool = False) -> lis
         lines += _titled(title)
         for command in commands:
             lines += _entry((Run(fit(command.shown, _LABEL), STRONG),), command.help, width)
-        if place == 0 and where in ("fleet", "gpus", "jobs"):
+        if place == 0 and where in ("fleet", "gpus", "models", "jobs"):
             mouse = "A click selects, two open, the wheel scrolls."
-            right = " The right button asks what can be done." if where == "fleet" else ""
+            right = " The right button asks what can be done." if where in ("fleet", "models") else ""
             lines += _entry((Run(fit("mouse", _LABEL), STRONG),), mouse + right, width)
         if place == 0 and where in ROWS and not replay:
             lines += _actions(width)
@@ -44,8 +46,10 @@ def help_lines(width: int, where: str = "fleet", *, replay: bool = False) -> lis
         word = seen.word if seen is not WAITING else ""
         label = (Run(seen.glyph, seen.tone), Run(fit(f" {word}", _LABEL - 1), seen.tone + "-word"))
         lines += _entry(label, seen.meaning, width)
+    if where == "models":
+        lines += _model_signs(width)
     lines += _titled("Columns; the wider the terminal, the more of them")
-    for column in COLUMNS:
+    for column in _columns(where):
         lines += _entry((Run(fit(column.title, _LABEL), STRONG),), column.meaning, width)
     lines += _entry((Run(fit("–", _LABEL), STRONG),), "Not known. It never means zero.", width)
     lines += _entry(
@@ -84,6 +88,24 @@ def _gpu_signs(width: int) -> list[Line]:
     lines = _titled("Letters and marks of the GPUs; red is grave, yellow is to be looked at")
     for sign, tone, text in _GPU_SIGNS:
         lines += _entry((Run(fit(sign, _LABEL), tone),), text, width)
+    return lines
+
+
+def _columns(where: str) -> tuple[Column, ...]:
+    """The columns of the screen, or of the fleet."""
+    if where != "models":
+        return COLUMNS
+    from quarterdeck.tui.models.columns import COLUMNS as OF_MODELS
+
+    return OF_MODELS
+
+
+def _model_signs(width: int) -> list[Line]:
+    lines = _titled("Where a model is")
+    for state in ModelState:
+        seen = model_look(state)
+        label = (Run(seen.glyph, seen.tone), Run(fit(f" {seen.word}", _LABEL - 1), PLAIN))
+        lines += _entry(label, seen.meaning, width)
     return lines
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from quarterdeck.model.chat.answer import Piece, ToolCall
+from quarterdeck.model.chat.answer import MOST_CALLS, Piece, ToolCall
 from quarterdeck.wire.redaction import REDACTED, SHORTEST_SECRET
 
 _KEPT = "\n\t"
@@ -83,7 +83,7 @@ class Cleaning:
         clean = piece._replace(
             text=self._text.feed(piece.text),
             reasoning=self._reasoning.feed(piece.reasoning),
-            tools=tuple(self._tool(call) for call in piece.tools),
+            tools=tuple(self._tool(call) for call in piece.tools if self._takes(call)),
             finish=self._plain(piece.finish),
             model=self._plain(piece.model),
             note=self._plain(piece.note) or "",
@@ -102,6 +102,10 @@ class Cleaning:
 
     def _plain(self, text: str | None) -> str | None:
         return None if text is None else self._redacted(_ESCAPES.sub("", text).translate(_DROPPED))[:300]
+
+    def _takes(self, call: ToolCall) -> bool:
+        """One more than an answer takes is let through, so that it says so."""
+        return call.index in self._arguments or len(self._arguments) <= MOST_CALLS
 
     def _tool(self, call: ToolCall) -> ToolCall:
         channel = self._arguments.setdefault(call.index, self._channel())

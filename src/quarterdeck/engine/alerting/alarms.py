@@ -14,12 +14,12 @@ from quarterdeck.config.alerting import rules
 from quarterdeck.config.fleet import FleetConfig
 from quarterdeck.engine.alerting.state import (
     EMPTY,
-    FORGOTTEN_S,
     Kept,
     Silence,
     State,
     StateFile,
     Unkept,
+    is_watched,
     merged,
     pruned,
     state_path,
@@ -151,7 +151,7 @@ class Alarms:
         now = self._wall()
         with self._lock:
             fresh, self._unsaved = self._unsaved, {}
-            due = now - self._saved_at >= SEEN_EVERY_S
+            due = abs(now - self._saved_at) >= SEEN_EVERY_S  # also where the clock was set back
         opened = tuple(alert for alert in self._memory.alerts if alert.open)
         try:
             if fresh or (due and opened):
@@ -247,7 +247,7 @@ class Alarms:
         elsewhere = (
             kept.alert
             for kept in self._state.alerts
-            if kept.alert.open and kept.alert.key not in known and now - kept.seen <= FORGOTTEN_S
+            if kept.alert.open and kept.alert.key not in known and is_watched(kept, now)
         )
         return (*here, *(decorated(alert, self._state, now) for alert in elsewhere))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from quarterdeck.model.alerts.alert import Acknowledged, Alert, Severity
 
 _MOST_EVIDENCE = 20
 _LONGEST = 1000
+_YEAR_9999 = 253_370_764_800.0
 
 
 def to_json(alert: Alert) -> dict[str, Any]:
@@ -80,11 +80,11 @@ def text(value: object) -> str:
 
 
 def number(value: object) -> float | None:
-    """A finite number; ``None`` for anything else."""
+    """A time, Unix seconds, that a calendar has; ``None`` for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
         found = float(value)
     except OverflowError:
         return None
-    return found if math.isfinite(found) else None
+    return found if 0 <= found < _YEAR_9999 else None

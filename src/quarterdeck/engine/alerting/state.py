@@ -112,15 +112,14 @@ class StateFile:
             return after
 
     def _write(self, state: State) -> None:
-        document = {
-            "version": _VERSION,
-            "alerts": [to_json(kept.alert) | {"seen": kept.seen} for kept in state.alerts[-MOST_ALERTS:]],
-            "silences": [silence._asdict() for silence in state.silences[-MOST_SILENCES:]],
-        }
+        whole = _document(state)
+        while len(whole) > MOST_BYTES and len(state.alerts) > 1:  # else it could not be read again
+            state = replace(state, alerts=state.alerts[(len(state.alerts) + 1) // 2 :])
+            whole = _document(state)
         fresh = self.path.with_suffix(".new")
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(document, file)
+            file.write(whole)
         fresh.replace(self.path)
         self._stamp = self._now()
 
@@ -173,6 +172,13 @@ def _lock(descriptor: int) -> None:
             errno.EOPNOTSUPP,
         ):  # some network file systems can't: the write is whole all the same
             raise
+
+
+def _document(state: State) -> str:
+    """ASCII: as many bytes as characters."""
+    alerts = [to_json(kept.alert) | {"seen": kept.seen} for kept in state.alerts[-MOST_ALERTS:]]
+    silences = [silence._asdict() for silence in state.silences[-MOST_SILENCES:]]
+    return json.dumps({"version": _VERSION, "alerts": alerts, "silences": silences})
 
 
 def _parsed(raw: bytes) -> State | None:
@@ -229,7 +235,7 @@ def _place(kept: list[Kept], alert: Alert, now: float) -> int | None:
     for place in range(len(kept) - 1, -1, -1):
         other = kept[place]
         if other.alert.key == alert.key:
-            open_now = other.alert.open and now - other.seen <= FORGOTTEN_S
+            open_now = other.alert.open and is_watched(other, now)
             until = other.seen if other.alert.cleared_at is None else other.alert.cleared_at
             return place if open_now or until > alert.raised_at else None
     return None
@@ -245,12 +251,17 @@ def _one(old: Alert, new: Alert) -> Alert:
     )
 
 
+def is_watched(kept: Kept, now: float) -> bool:
+    """Whether a console has seen it a moment ago. Seen in time to come is not seen: the clock was set back since, or it's a lie."""
+    return abs(now - kept.seen) <= FORGOTTEN_S
+
+
 def pruned(state: State, now: float, keep: float) -> State:
     """Without what is too old, and without open alerts that nobody watches any more."""
     kept = []
     for each in state.alerts:
         alert = each.alert
-        if alert.open and now - each.seen > FORGOTTEN_S:
+        if alert.open and not is_watched(each, now):
             alert = replace(alert, cleared_at=each.seen, ending="nobody watched on")
         if alert.cleared_at is None or now - alert.cleared_at <= keep:
             kept.append(Kept(alert, each.seen))

@@ -15,14 +15,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from quarterdeck.engine.chat.columns import Column, Phase, Settings, Totals, Turn
+from quarterdeck.engine.chat.onward import onward_of
 from quarterdeck.engine.chat.sending import Desk, Exchange, Wish
 from quarterdeck.model.chat.answer import Ending
 from quarterdeck.model.chat.fairness import disturbance
 from quarterdeck.model.chat.request import ChatRequest, Message, Role, Sampling
+from quarterdeck.model.fleet import Boundary
 
 if TYPE_CHECKING:
     from quarterdeck.config.fleet import EndpointSpec
     from quarterdeck.engine.chat.attaching import Prompt
+    from quarterdeck.engine.chat.onward import Onward
     from quarterdeck.engine.chat.session import Session
     from quarterdeck.model.chat.boundary import Verdict
 
@@ -105,6 +108,14 @@ class Conversation:
         """The endpoint of that name, as far as it is watched."""
         return next((spec for spec in self.desk.fleet.endpoints if spec.name == name), None)
 
+    def boundary(self, column: Column) -> Boundary | None:
+        """How far a prompt to this column travels, also behind its endpoint; ``None`` where that isn't watched."""
+        spec = self.spec(column.endpoint)
+        if spec is None:
+            return None
+        beyond = onward_of(self.desk.fleet, self.desk.snapshot(), spec.name, column.model)
+        return Boundary.EXTERNAL if beyond is not None else spec.boundary
+
     def _hold(self) -> None:
         """All columns belong to the session before one of them is asked."""
         self.session.hold([spec for column in self.columns if (spec := self.spec(column.endpoint)) is not None])
@@ -113,13 +124,17 @@ class Conversation:
         """By endpoint: whether the prompt may go there, and the files that would."""
         self._hold()
         files: dict[str, dict[str, None]] = {}
+        beyond: dict[str, list[Onward]] = {}
+        fleet, snapshot = self.desk.fleet, self.desk.snapshot()
         for column in columns:
             files.setdefault(column.endpoint, {}).update(dict.fromkeys(self._files(column, prompt)))
+            if (further := onward_of(fleet, snapshot, column.endpoint, column.model)) is not None:
+                beyond.setdefault(column.endpoint, []).append(further)
         found: dict[str, tuple[Verdict, tuple[str, ...]]] = {}
         for name, named in files.items():
             spec = self.spec(name)
             if spec is not None:
-                found[name] = (self.session.verdict(self.desk.fleet, spec, tuple(named)), tuple(named))
+                found[name] = (self.session.verdict(fleet, spec, tuple(named), beyond.get(name, ())), tuple(named))
         return found
 
     def disturbance(self) -> str:

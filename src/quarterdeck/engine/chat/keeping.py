@@ -75,8 +75,8 @@ class Chats:
         row = (
             self._wall(),
             sitting,
-            answer.endpoint,
-            answer.model,
+            _storable(answer.endpoint),
+            _storable(answer.model),
             _storable(prompt),
             _storable(answer.text),
             json.dumps(details(request, answer)),
@@ -140,13 +140,22 @@ class Chats:
     def _opened(self) -> Iterator[sqlite3.Connection]:
         with self._lock, self._in_words():
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite would make it readable for others
+            self._make_private()
             base = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None)
             try:
                 self._prepare(base)
                 yield base
             finally:
                 base.close()
+
+    def _make_private(self) -> None:
+        """SQLite would make it readable for others, and a copy that was put back may be."""
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if os.fstat(handle).st_mode & 0o077:
+                os.fchmod(handle, 0o600)
+        finally:
+            os.close(handle)
 
     def _prepare(self, base: sqlite3.Connection) -> None:
         found = base.execute("PRAGMA user_version").fetchone()[0]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from quarterdeck.engine.chat.circumstances import circumstances
+from quarterdeck.engine.chat.onward import onward_of
 from quarterdeck.engine.chat.pricing import priced
 from quarterdeck.engine.chat.session import Session
 from quarterdeck.model.chat.answer import Answer, Ending, Piece
@@ -102,8 +104,11 @@ class Exchange:
             self.answer.end(Ending.FAILED, now, f"no endpoint is called {self.wish.endpoint}")
             return None
         self._session.hold((spec,))
-        verdict = self._session.verdict(desk.fleet, spec, self.wish.files)
+        beyond = onward_of(desk.fleet, desk.snapshot(), spec.name, self.wish.request.model)
+        verdict = self._session.verdict(desk.fleet, spec, self.wish.files, (beyond,) if beyond is not None else ())
         if verdict.rule is Rule.ALLOW:
+            if beyond is not None:
+                self.answer.notes.append(f"it left: {beyond.reason}")
             return spec
         why = verdict.reason if verdict.rule is Rule.NEVER else f"nobody agreed: {verdict.reason}"
         self.answer.end(Ending.FORBIDDEN, now, why)
@@ -149,7 +154,8 @@ class Exchange:
         if answer.ending is Ending.FORBIDDEN:
             return
         answer.notes.extend(note for note in remarks(answer, self.wish.request) if note not in answer.notes)
-        priced(desk.fleet, desk.snapshot(), answer)
+        with contextlib.suppress(ArithmeticError):  # numbers that nobody can reckon with cost nothing that is known
+            priced(desk.fleet, desk.snapshot(), answer)
         if answer.ending is Ending.DONE and answer.ended_at is not None and answer.first_at is not None:
             decode = (answer.last_at or answer.first_at) - answer.first_at
             own = OwnRequest(answer.ended_at, answer.ttft_s, answer.output_tokens, decode)

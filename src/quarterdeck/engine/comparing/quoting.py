@@ -37,10 +37,25 @@ def kept(message: str, texts: Iterable[str]) -> str:
 
 
 _PLAIN = re.compile(
-    r"cancelled|no token for \d+ s|no answer in [\d.]+ s|connection (?:refused|lost|reset by the server|closed by the server"
-    r"|closed before the answer was complete)|host (?:unreachable|name not found)|network unreachable"
-    r"|the answer can't be read \(\w+\)|cold start(?:: loading took [\d.]+ s)?; not compared"
-    r"|the answer was cut: max tokens or the context was reached|a part of the model lies in CPU memory: slower than it could be"
-    r"|the server cut the prompt: it read \d+ tokens of at least \d+"
+    "|".join(
+        (
+            r"cancelled",
+            r"no (?:token for \d+|answer in [\d.]+) s",
+            r"connection (?:refused|lost|reset by the server|closed by the server|closed before the answer was complete)",
+            r"host (?:unreachable|name not found)|network unreachable",
+            r"the answer (?:ended half-way|can't be read \(\w+\)|is larger than \d+ MiB)",
+            r"its answer is no stream(?: of events|, and too large)|it sends what is no JSON",
+            r"\d{3}: (?:key missing or wrong|loading the model|not available|too many requests)",
+            r"cold start(?:: loading took [\d.]+ s)?; not compared",
+            r"the answer was cut: max tokens or the context was reached",
+            r"a part of the model lies in CPU memory: slower than it could be",
+            r"the server cut the prompt: it read \d+ tokens of at least \d+",
+            r"context length can't be set through this interface: left as it is set there",
+            r"the server doesn't stream: time to first token is that of the whole answer",
+            r"the server refuses (?:(?:seed|reasoning effort|top-p|temperature|the JSON schema|stop words)(?:, | and )?)+: left out",
+            r"this model (?:can't think: reasoning effort is left out"
+            r"|knows no levels of thinking: it thinks as it does by itself)",
+        )
+    )
 )
 """Words of our own: they may share letters with any prompt."""

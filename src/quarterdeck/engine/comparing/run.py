@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from quarterdeck.engine.chat.onward import onward_of
 from quarterdeck.engine.chat.sending import Desk, Exchange, Wish
 from quarterdeck.engine.comparing.plan import Order, Plan, groups
 from quarterdeck.engine.comparing.quoting import kept
@@ -192,8 +193,10 @@ class Run:
         """Ask before it counts as sent; sending asks once more."""
         from quarterdeck.model.chat.boundary import Rule
 
-        target = self.plan.targets[pair.target]
-        verdict = self._session.verdict(self._desk.fleet, self._specs[target.endpoint], wish.files)
+        target, desk = self.plan.targets[pair.target], self._desk
+        beyond = onward_of(desk.fleet, desk.snapshot(), target.endpoint, target.model)
+        further = (beyond,) if beyond is not None else ()
+        verdict = self._session.verdict(desk.fleet, self._specs[target.endpoint], wish.files, further)
         if verdict.rule is Rule.ALLOW:
             return True
         note = f"{target.label} is not asked: {verdict.reason}"

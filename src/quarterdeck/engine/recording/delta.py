@@ -1,11 +1,14 @@
 """What changed between two plain JSON values, as another one. Pure; ``apply(old, diff(old, new)) == new``.
 
 A patch of a scalar is ``[new]``; of a dict, a dict of patches by key, ``0`` for a key that went; of a list one of
-``[new]`` · ``{"<": dropped in front, ">": [appended]}`` · ``{"=": {place: patch}}`` · ``{"+": [differences]}`` (whole numbers).
+``[new]`` · ``{"<": dropped in front, ">": [appended]}`` · ``{"=": {place: patch}}`` · ``{"+": rises}``: of whole numbers, by how much each
+grew more than the one before it; those of cumulative counts are mostly 0, and zeros at the end are left out.
 """
 
 from __future__ import annotations
 
+from itertools import accumulate
+from operator import sub
 from typing import Any
 
 SAME: Any = None
@@ -66,8 +69,12 @@ def _steps(old: list[Any], new: list[Any]) -> Any:
     if old == new or set(map(type, new)) != {int} or set(map(type, old)) != {int}:
         return None
     steps = [after - before for before, after in zip(old, new, strict=True)]
-    smaller = len(new) >= _FEWEST_SUMMED and sum(map(abs, steps)) < sum(map(abs, new))
-    return {"+": steps} if smaller else [new]
+    if len(new) < _FEWEST_SUMMED or sum(map(abs, steps)) >= sum(map(abs, new)):
+        return [new]
+    rises = [steps[0], *map(sub, steps[1:], steps)]
+    while not rises[-1]:
+        rises.pop()
+    return {"+": rises}
 
 
 def _places(old: list[Any], new: list[Any]) -> Any:
@@ -126,7 +133,7 @@ def _patched_list(old: list[Any], patch: dict[str, Any]) -> list[Any]:
     steps, places, added = patch.get("+"), patch.get("="), patch.get(">")
     try:
         if isinstance(steps, list):
-            return [before + _whole(step) for before, step in zip(old, steps, strict=True)]
+            return _risen(old, steps)
         if isinstance(places, dict):
             new = list(old)
             for place, part in places.items():
@@ -137,6 +144,13 @@ def _patched_list(old: list[Any], patch: dict[str, Any]) -> list[Any]:
     except (ValueError, TypeError, IndexError, OverflowError):
         raise DamagedError("a change doesn't fit the list that was there before") from None
     raise DamagedError("a change of an unknown kind")
+
+
+def _risen(old: list[Any], rises: list[Any]) -> list[Any]:
+    if len(rises) > len(old):
+        raise ValueError("longer than what was there")
+    steps = accumulate([*map(_whole, rises), *[0] * (len(old) - len(rises))])
+    return [_whole(before) + step for before, step in zip(old, steps, strict=True)]
 
 
 def _whole(step: Any) -> int:

@@ -21,7 +21,7 @@ from quarterdeck.format import printable
 from quarterdeck.model.fleet import EMPTY_FLEET, FleetSnapshot
 from quarterdeck.model.limits import Limits
 
-KEY_EVERY = 100
+KEY_EVERY = 60
 """Samples between two that hold everything: what has to be read to get to one of them."""
 EVERY_S = 1.0
 IDLE_S = 10.0
@@ -29,7 +29,7 @@ IDLE_S = 10.0
 SYNC_S = 5.0
 """How long the system may keep what was written to itself."""
 _SLACK_S = 0.1
-_LEVEL = 6
+_LEVEL = 9
 ROOMS = ("endpoints", "hosts", "jobs", "alerts", "happenings")
 """What a sample holds, by the fields of `FleetSnapshot`."""
 

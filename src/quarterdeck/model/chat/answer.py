@@ -113,7 +113,8 @@ class Answer:
     """Text, in pieces as it came …"""
     thoughts: list[str] = field(default_factory=list)
     """… and reasoning."""
-    tools: dict[int, ToolCall] = field(default_factory=dict)
+    calls: dict[int, list[ToolCall]] = field(default_factory=dict)
+    """The pieces of each tool call; at most `MOST_CALLS`."""
     first_at: float | None = None
     """The first token of any kind."""
     text_at: float | None = None
@@ -158,12 +159,15 @@ class Answer:
             self.notes.append(piece.note)
 
     def _tool(self, call: ToolCall) -> None:
-        old = self.tools.get(call.index)
-        self.tools[call.index] = (
-            call
-            if old is None
-            else ToolCall(call.index, old.name or call.name, old.arguments + call.arguments, old.id or call.id)
-        )
+        if call.index in self.calls or len(self.calls) < MOST_CALLS:
+            self.calls.setdefault(call.index, []).append(call)
+        elif TOO_MANY_CALLS not in self.notes:
+            self.notes.append(TOO_MANY_CALLS)
+
+    @property
+    def tools(self) -> dict[int, ToolCall]:
+        """The tool calls so far, by index."""
+        return {index: _joined(index, pieces) for index, pieces in self.calls.items()}
 
     def end(self, ending: Ending, now: float, reason: str = "") -> None:
         """It goes on no more; the first ending counts."""
@@ -213,5 +217,16 @@ class Answer:
         return None if self.circumstances.loaded is None else not self.circumstances.loaded
 
 
+def _joined(index: int, pieces: list[ToolCall]) -> ToolCall:
+    return ToolCall(
+        index,
+        next((piece.name for piece in pieces if piece.name), ""),
+        "".join(piece.arguments for piece in pieces),
+        next((piece.id for piece in pieces if piece.id), ""),
+    )
+
+
+MOST_CALLS = 128
+TOO_MANY_CALLS = f"more than {MOST_CALLS} tool calls: the rest is left out"
 COLD_LOAD_S = 1.0
 """Ollama tells some milliseconds of ``load_duration`` for a model that is in memory."""

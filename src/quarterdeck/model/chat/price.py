@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # every poll of a price list imports this, and asks nobody anything
@@ -31,7 +32,8 @@ def token_cost(price: Price, usage: Usage) -> float | None:
         return None
     cached = min(usage.cached_tokens or 0, prompt)
     of_cached = price.input if price.cached_input is None else price.cached_input
-    return ((prompt - cached) * price.input + cached * of_cached + output * price.output) / PER
+    cost = ((prompt - cached) * price.input + cached * of_cached + output * price.output) / PER
+    return cost if isfinite(cost) else None
 
 
 def gpu_cost(per_hour: float, busy_s: float, running: int | None) -> float:

@@ -14,6 +14,7 @@ from quarterdeck.engine.chat.columns import Column
 from quarterdeck.errors import UsageError
 from quarterdeck.format import printable
 from quarterdeck.model.chat.boundary import Rule, Verdict
+from quarterdeck.model.fleet import Boundary
 from quarterdeck.tui.screens.confirm import ConfirmScreen
 
 if TYPE_CHECKING:
@@ -104,4 +105,6 @@ def consent_words(
         impact.append(f"With it: {', '.join(printable(path, 120) for path in files)}.")
     impact.append("What was said before in that column goes with it.")
     impact.append(f"Yes holds for {printable(name, 60)} until the console ends. No sends to the others only.")
+    if spec is not None and spec.boundary is not Boundary.EXTERNAL:
+        return f"This prompt leaves through {printable(name, 60)}. Send it?", impact
     return f"This prompt leaves for {place} (external). Send it?", impact

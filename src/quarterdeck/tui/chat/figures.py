@@ -183,8 +183,8 @@ def money(dollars: float | None, source: str = "") -> str:
     if dollars is None:
         return f"$ {DASH}"
     mark = "~" if source.startswith("~") else ""
-    if dollars and dollars < 0.0001:
-        return f"{mark}$ {dollars:.1g}" if dollars >= 1e-6 else f"{mark}< $ 0.000001"
+    if 0 < dollars < 0.0001:
+        return f"{mark}$ {dollars:.6f}".rstrip("0") if dollars >= 0.000001 else f"{mark}< $ 0.000001"
     return f"{mark}$ {dollars:.4f}" if dollars < 1 else f"{mark}$ {dollars:,.2f}"
 
 

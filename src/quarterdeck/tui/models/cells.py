@@ -12,7 +12,7 @@ from quarterdeck.model.models import ModelState
 from quarterdeck.tui.columns import MARKER, Layout, Place
 from quarterdeck.tui.facts import spill
 from quarterdeck.tui.lines import ACCENT, FAINT, MUTED, PLAIN, STRONG, WARN, Line, Run, cell_width, cut, fit
-from quarterdeck.tui.models.rows import Group, Key, ModelRow, Order, Shown
+from quarterdeck.tui.models.rows import Group, ModelRow, Order, Shown
 from quarterdeck.tui.states import look, model_look
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ _FOR_EVER_S = 100 * 365 * 86_400
 _EXACT = 10_000_000
 _SPILLED = "▲"
 _IN_MEMORY = (ModelState.LOADED, ModelState.LOADING, ModelState.SLEEPING)
-_NUMBERS = ("size", "gpu", "context", "stays", "price")
 
 
 class Known(NamedTuple):
@@ -97,9 +96,7 @@ def _cell(shown: Shown, row: ModelRow, place: Place, known: Known) -> Cell:
         branch = fit(shown.branch, min(cell_width(shown.branch), place.width // 2))
         return branch + printable(row.model.label, 120), _toned(row, PLAIN if row.parent else STRONG)
     text, tone = _CELLS[column](row, known)
-    if text == DASH or not text:
-        return (DASH if column in _NUMBERS or row.model.parent is None else "") if text == DASH else "", FAINT
-    return text, _toned(row, tone)
+    return text, FAINT if text == DASH else _toned(row, tone)
 
 
 def _toned(row: ModelRow, tone: str) -> str:
@@ -127,8 +124,10 @@ def size_text(row: ModelRow) -> str:
 
 
 def gpu_share(row: ModelRow) -> Cell:
-    """The part on GPUs; where the rest spilled into the machine's memory, that is marked."""
+    """The part on GPUs; where the rest spilled into the machine's memory, that is marked. On disk, there is none."""
     model = row.model
+    if model.state is ModelState.INSTALLED:
+        return "", FAINT
     if model.vram_bytes is None or model.state not in _IN_MEMORY:
         return DASH, FAINT
     spilt = spill(model)
@@ -146,6 +145,8 @@ def context_text(row: ModelRow) -> str:
 def stays_text(row: ModelRow, unix: float) -> str:
     """What is left of the keep-alive."""
     expires = row.model.expires_at
+    if row.model.state is ModelState.INSTALLED:
+        return ""
     if expires is None or not unix or row.model.state not in _IN_MEMORY:
         return DASH
     left = expires - unix
@@ -175,7 +176,9 @@ def price_of(row: ModelRow) -> Price | None:
 
 
 def price_text(row: ModelRow) -> str:
-    """Prompt and answer."""
+    """Prompt and answer; nothing where no provider has a list."""
+    if not row.view.prices:
+        return ""
     price = price_of(row)
     if price is None or (price.input is None and price.output is None):
         return DASH
@@ -212,7 +215,7 @@ _CELLS: dict[str, Callable[[ModelRow, Known], Cell]] = {
     "context": lambda row, known: (context_text(row), MUTED),
     "stays": lambda row, known: (stays_text(row, known.unix), PLAIN),
     "price": lambda row, known: (price_text(row), PLAIN),
-    "licence": lambda row, known: (licence_text(row, known), MUTED),
+    "licence": lambda row, known: (licence_text(row, known) or DASH, MUTED),
     "host": lambda row, known: (printable(row.view.host or DASH, 60), MUTED),
     "note": note_cell,
 }

@@ -55,6 +55,8 @@ _PRIORITY = (
 )
 """Who gets a place first, and from which width on; the others are dropped from the end."""
 _GROWTH = (
+    ("name", 14),
+    ("endpoint", 10),
     ("name", 22),
     ("endpoint", 12),
     ("name", 28),
@@ -76,7 +78,10 @@ _GROWTH = (
 ALWAYS = frozenset({"state", "name", "endpoint"})
 """The other columns are shown where a model has something for them."""
 _WIDE = 160
-_NAME = 18
+_NAME, _ROOMY = 18, 56
+_AFTER_NUMBERS = ("quant", "licence", "host", "note")
+"""Texts that may stand behind a number: where columns stand close, one cell more keeps them apart."""
+_APART = 1
 
 
 def layout(width: int, wanted: Mapping[str, int], told: Collection[str]) -> Layout:
@@ -88,10 +93,12 @@ def layout(width: int, wanted: Mapping[str, int], told: Collection[str]) -> Layo
         column = _BY_ID[name]
         if width < from_width or not (name in ALWAYS or name in told):
             continue
-        if name not in ALWAYS and _least(column, width, wanted) + gap > room:
+        apart = gap + (_APART if name in _AFTER_NUMBERS and gap < 2 else 0)
+        least = _least(column, width, wanted)
+        if name not in ALWAYS and least + apart > room:
             continue
-        widths[name] = max(0, min(_least(column, width, wanted), room - gap))
-        room -= widths[name] + gap
+        widths[name] = max(0, min(least, room - apart))
+        room -= widths[name] + apart
     for name, longest in _GROWTH:
         if name in widths:
             more = max(0, min(room, min(wanted.get(name, 0), longest) - widths[name]))
@@ -102,7 +109,7 @@ def layout(width: int, wanted: Mapping[str, int], told: Collection[str]) -> Layo
 
 def _least(column: Column, width: int, wanted: Mapping[str, int]) -> int:
     """What a column needs at least; names come before the lesser columns, up to a length."""
-    return min(max(column.width, wanted.get("name", 0)), _NAME) if column.id == "name" and width >= 60 else column.width
+    return min(max(column.width, wanted.get("name", 0)), _NAME) if column.id == "name" and width >= _ROOMY else column.width
 
 
 def _placed(widths: Mapping[str, int], gap: int) -> tuple[Place, ...]:
@@ -110,6 +117,7 @@ def _placed(widths: Mapping[str, int], gap: int) -> tuple[Place, ...]:
     x = MARKER
     for column in COLUMNS:
         if widths.get(column.id, 0) > 0:
+            x += _APART if column.id in _AFTER_NUMBERS and gap < 2 else 0
             places.append(Place(column, x, widths[column.id]))
             x += widths[column.id] + gap
     return tuple(places)

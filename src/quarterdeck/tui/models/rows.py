@@ -191,7 +191,7 @@ def _families(rows: Sequence[ModelRow]) -> list[list[Shown]]:
     families = []
     for row in rows:
         if row.parent is None or row.parent not in there:
-            below = children.get(row.key, ())
+            below = children.get(row.key, [])
             families.append([Shown(row), *(Shown(child, _branch(child is below[-1])) for child in below)])
     return families
 

@@ -158,7 +158,7 @@ class ChatScreen(ChatSending):
         if column is None:
             return Line((), "head"), ()
         talk = self.sitting.talk
-        view, spec = views.get(column.endpoint), talk.spec(column.endpoint)
+        view = views.get(column.endpoint)
         head = figures.head_line(
             column,
             view,
@@ -166,7 +166,7 @@ class ChatScreen(ChatSending):
             width,
             selected=place == self.sitting.at,
             hidden=talk.hidden,
-            boundary=spec.boundary if spec is not None else None,
+            boundary=talk.boundary(column),
         )
         if talk.hidden and column.last is not None:
             return head, figures.hidden_foot(column.last)

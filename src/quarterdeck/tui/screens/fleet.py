@@ -33,6 +33,7 @@ HINTS = (
     ("/", "filter"),
     ("Enter", "open"),
     ("2", "GPUs"),
+    ("3", "models"),
     ("5", "alerts"),
     ("6", "jobs"),
     ("s", "sort"),

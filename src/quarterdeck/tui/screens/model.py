@@ -48,6 +48,16 @@ class ModelScreen(ActingScreen, PageScreen):
         yield from (self._head, self._page, self._status)
 
     @property
+    def about(self) -> tuple[str, str]:
+        """Endpoint and model."""
+        return self._endpoint, self._model
+
+    @property
+    def told(self) -> Mapping[str, object] | None:
+        """What its server told when it was asked."""
+        return self._told
+
+    @property
     def page(self) -> LinesBlock:
         """The lines that scroll."""
         return self._page

@@ -1,0 +1,231 @@
+"""The models as a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual import events
+from textual.message import Message
+
+from quarterdeck.format import percent, printable
+from quarterdeck.model.fleet import EMPTY_FLEET, FleetSnapshot
+from quarterdeck.tui.columns import Layout
+from quarterdeck.tui.contract import Frame
+from quarterdeck.tui.lines import EMPTY_LINE, Line
+from quarterdeck.tui.models.cells import Known, header, row_line, told_columns, wanted_widths
+from quarterdeck.tui.models.columns import layout
+from quarterdeck.tui.models.rows import ModelRow, Shown, arranged, model_rows
+from quarterdeck.tui.widgets.lines_view import LinesView
+
+if TYPE_CHECKING:
+    from quarterdeck.model.job import Job
+    from quarterdeck.tui.models.state import ModelsState
+
+_RIGHT = 3
+
+
+class ModelTable(LinesView):
+    """One row a model of an endpoint, under a line of titles. What was selected stays selected wherever it moves."""
+
+    class Opened(Message):
+        """A row was double-clicked."""
+
+    class ActedOn(Message):
+        """A row was clicked with the right button."""
+
+    class Selected(Message):
+        """Another row was selected with the mouse."""
+
+    def __init__(self, state: ModelsState) -> None:
+        super().__init__(id="models")
+        self.state = state
+        self.all: list[ModelRow] = []
+        self.rows: list[Shown] = []
+        self.empty: list[Line] = []
+        """Shown while there is no row."""
+        self._at = 0
+        self._frame = Frame(EMPTY_FLEET, 0.0, 0.0)
+        self._known = Known()
+        self._layout = Layout(0, ())
+        self._restored = False
+
+    @property
+    def layout_now(self) -> Layout:
+        """The columns shown."""
+        return self._layout
+
+    @property
+    def known(self) -> Known:
+        """What is known besides the rows."""
+        return self._known
+
+    @property
+    def selected(self) -> Shown | None:
+        """The selected row."""
+        return self.rows[self._at] if self.rows else None
+
+    @property
+    def shown_models(self) -> int:
+        """How many models the filter keeps."""
+        return sum(isinstance(shown.row, ModelRow) for shown in self.rows)
+
+    def show(self, frame: Frame) -> None:
+        """Show a snapshot; where its endpoints and jobs are those already shown, only the times left can change."""
+        old, new = self._frame.fleet, frame.fleet
+        self._frame = frame
+        jobs = self._known.jobs if new.jobs is old.jobs else _working(new)
+        self._known = Known(frame.unix, self.state.licences, jobs)
+        if new.endpoints is not old.endpoints:
+            self.all = model_rows(new)
+        if new.endpoints is not old.endpoints or new.jobs is not old.jobs:
+            self.rearrange()
+        self.update_lines()
+
+    def rearrange(self) -> None:
+        """Find rows and columns anew: another snapshot, order, filter, mode or width."""
+        state = self.state
+        state.told |= told_columns(self.all, self._known)
+        self.rows = arranged(self.all, state.order, state.needle, grouped=state.grouped)
+        self._layout = layout(max(0, self.full_width - 1), wanted_widths(self.all, self._known), state.told)
+        self._find_selected()
+        self.set_length(len(self.rows) + 1)
+
+    def change(self) -> None:
+        """The state says otherwise."""
+        self.rearrange()
+        self._keep_in_view()
+        self.update_lines()
+
+    def _find_selected(self) -> None:
+        if not self.rows or self.state.selected is None:
+            self._at = 0
+            return
+        for place, shown in enumerate(self.rows):
+            if shown.row.key == self.state.selected:
+                self._at = place
+                return
+        self._at = min(self._at, len(self.rows) - 1)
+
+    # ---- moving and marking
+
+    def move(self, by: int) -> None:
+        """Select another row."""
+        self.select(self._at + by)
+
+    def select(self, place: int) -> None:
+        """Select the row at ``place``, or the nearest there is."""
+        if not self.rows:
+            return
+        self._at = max(0, min(place, len(self.rows) - 1))
+        self.state.selected = self.rows[self._at].row.key
+        self._keep_in_view()
+        self.update_lines()
+
+    def hold(self) -> None:
+        """Choose the row that is selected because it stands there."""
+        if self.rows:
+            self.state.selected = self.rows[self._at].row.key
+
+    def page(self, pages: int) -> None:
+        """Move by windows."""
+        self.move(pages * max(1, self._window() - 1))
+
+    def mark(self) -> None:
+        """Mark the selected row, or take its mark away, and go to the next; of a group, all its rows."""
+        shown = self.selected
+        if shown is None:
+            return
+        keys = {row.key for row in shown.models}
+        self.state.marked = self.state.marked - keys if keys <= self.state.marked else self.state.marked | keys
+        self.move(1)
+
+    @property
+    def marked(self) -> list[ModelRow]:
+        """The marked rows that are still shown."""
+        marked = self.state.marked
+        return [s.row for s in self.rows if isinstance(s.row, ModelRow) and s.row.key in marked] if marked else []
+
+    @property
+    def acted_on(self) -> list[ModelRow]:
+        """The marked rows, else what the selected one stands for."""
+        shown = self.selected
+        return self.marked or (list(shown.models) if shown is not None else [])
+
+    @property
+    def pointed_at(self) -> list[ModelRow]:
+        """What the right button means: the selected row, and where that is one of the marked ones, all of them."""
+        shown = self.selected
+        if shown is None or all(row.key in self.state.marked for row in shown.models):
+            return self.acted_on
+        return list(shown.models)
+
+    def _window(self) -> int:
+        return max(0, self.size.height - 1)
+
+    def _keep_in_view(self) -> None:
+        """Scroll by half a window: each scroll repaints much, so there should be few."""
+        top, window = self.scroll_offset.y, self._window()
+        if window and not top <= self._at < top + window:
+            half = window // 2
+            wanted = self._at - half if self._at >= top + window else self._at - (window - 1 - half)
+            self.scroll_to(y=max(0, wanted), animate=False, immediate=True)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Where it is scrolled to is remembered."""
+        super().watch_scroll_y(old_value, new_value)
+        if self._restored:
+            self.state.top = round(new_value)
+
+    # ---- drawing
+
+    def line_at(self, y: int) -> Line:
+        """The titles, then the rows in view."""
+        if not self.rows:
+            return self._empty_line(y)
+        if y == 0:
+            return header(self._layout, self.state.order)
+        place = y - 1 + self.scroll_offset.y
+        if place >= len(self.rows):
+            return EMPTY_LINE
+        shown = self.rows[place]
+        marked = bool(self.state.marked) and all(row.key in self.state.marked for row in shown.models)
+        return row_line(shown, self._layout, self._known, selected=place == self._at, marked=marked)
+
+    def _empty_line(self, y: int) -> Line:
+        place = y - max(0, (self.size.height - len(self.empty)) // 3)
+        return self.empty[place] if 0 <= place < len(self.empty) else EMPTY_LINE
+
+    def resized(self) -> None:
+        """Other columns may fit now. The first size is the moment to scroll to where one was."""
+        self.rearrange()
+        if not self._restored and self._window():
+            self._restored = True
+            self.scroll_to(y=self.state.top, animate=False, immediate=True)
+        self._keep_in_view()
+
+    # ---- mouse
+
+    def on_click(self, event: events.Click) -> None:
+        """Select; a double click opens, the right button asks what can be done."""
+        place = event.y - 1 + self.scroll_offset.y
+        if event.y == 0 or place >= len(self.rows):
+            return
+        self.select(place)
+        if event.button == _RIGHT:
+            self.post_message(self.ActedOn())
+        else:
+            self.post_message(self.Opened() if event.chain == 2 else self.Selected())
+
+
+def _working(fleet: FleetSnapshot) -> dict[tuple[str, str], str]:
+    """(endpoint, model) → the job that goes on with it, and how far it is."""
+    found: dict[tuple[str, str], str] = {}
+    for job in fleet.jobs:
+        if not job.state.ended and (model := job.order.model):
+            found.setdefault((job.order.target, model), _far(job))
+    return found
+
+
+def _far(job: Job) -> str:
+    done = f" {percent(job.progress.fraction)}" if job.progress.fraction is not None else ""
+    return printable(job.order.action, 20) + done

@@ -1,0 +1,239 @@
+"""Every model on every endpoint: where it is, what it takes, and the place to act on many."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.widget import Widget
+
+from quarterdeck.tui.commands import bindings
+from quarterdeck.tui.contract import Frame
+from quarterdeck.tui.models.lines import details, empty_lines, summary_line
+from quarterdeck.tui.models.rows import Group, ModelRow
+from quarterdeck.tui.models.state import ModelsState, licence_of
+from quarterdeck.tui.models.table import ModelTable
+from quarterdeck.tui.screens.acting import ActingScreen
+from quarterdeck.tui.screens.filtering import FilteringScreen
+from quarterdeck.tui.screens.model import ModelScreen
+from quarterdeck.tui.widgets.lines_view import LinesBlock
+from quarterdeck.tui.widgets.status_line import StatusLine
+
+if TYPE_CHECKING:
+    from quarterdeck.model.fleet import EndpointView
+    from quarterdeck.tui.acting.choices import Target
+
+HINTS = (
+    ("Esc", "fleet"),
+    ("?", "help"),
+    ("a", "act"),
+    ("/", "filter"),
+    ("Enter", "open"),
+    ("c", "chat"),
+    ("Tab", "by name"),
+    ("s", "sort"),
+)
+GROUPED_HINTS = tuple(("Tab", "one by one") if key == "Tab" else (key, label) for key, label in HINTS)
+
+
+class ModelsScreen(ActingScreen, FilteringScreen):
+    """The models, and below them the selected one."""
+
+    where = "models"
+    BINDINGS = bindings("models")
+    AUTO_FOCUS = ""
+    filter_hint = "filter: model, endpoint, host, state, boundary, quantisation; !word drops it"
+
+    def __init__(self, state: ModelsState) -> None:
+        super().__init__()
+        self.state = state
+        self._summary = LinesBlock(id="summary", height=1)
+        self._table = ModelTable(state)
+        self._details = LinesBlock(id="details", height=0)
+        self._status = StatusLine()
+        self._frame: Frame | None = None
+        self._height = -1
+        self._opened: ModelScreen | None = None
+
+    def compose(self) -> ComposeResult:
+        """Summary, models, the selected one, status."""
+        yield from (self._summary, self._table, self._details, self._status)
+
+    @property
+    def table(self) -> ModelTable:
+        """The table."""
+        return self._table
+
+    def draw(self, frame: Frame) -> None:
+        """Bring a frame to the widgets."""
+        self._frame = frame
+        self._learn_licence()
+        width = self.room.width
+        self._table.empty = empty_lines(frame.fleet, self.needle, self.console_app.welcome, width)
+        self._table.show(frame)
+        self._summary.show([summary_line(self._table.all, self._table.shown_models, self.state, width)])
+        self._draw_selected()
+
+    def _draw_selected(self) -> None:
+        """What follows the selection."""
+        if self._frame is None:
+            return
+        shown = self._table.selected
+        height = 0 if shown is None or self.room.height < 8 else 1 if self.room.height < 20 else 2
+        if height != self._height:
+            self._height = height
+            self._details.styles.height = height
+        known = self._table.known
+        self._details.show(details(shown, known, self.room.width, height) if shown is not None else [])
+        hints = GROUPED_HINTS if self.state.grouped else HINTS
+        self._status.show_status(self.status_of(self._frame, hints)._replace(marked=len(self._table.marked)))
+
+    def _learn_licence(self) -> None:
+        """A page that was opened has asked for more than polls tell; its licence is worth keeping."""
+        page, self._opened = self._opened, None
+        if page is not None and page.told is not None and (licence := licence_of(page.told)):
+            self.state.licences[page.about] = licence
+            self._table.rearrange()
+
+    # ---- the filter
+
+    @property
+    def needle(self) -> str:
+        """The filter in force."""
+        return self.state.needle
+
+    def set_needle(self, needle: str) -> None:
+        """Another filter."""
+        self.state.needle = needle
+        self._table.change()
+
+    @property
+    def above_prompt(self) -> Widget:
+        """The status line."""
+        return self._status
+
+    # ---- what is acted on
+
+    @property
+    def endpoint_view(self) -> EndpointView | None:
+        """The selected one's; of a group, the first one's."""
+        shown = self._table.selected
+        return shown.models[0].view if shown is not None else None
+
+    @property
+    def targets(self) -> list[Target]:
+        """What is marked, else what is selected."""
+        return _targets(self._table.acted_on)
+
+    def hold_selection(self) -> None:
+        """The row that is selected stays so until somebody has chosen."""
+        self._table.hold()
+
+    @property
+    def takes_keys(self) -> bool:
+        """Not while a filter is typed."""
+        return not self.typing
+
+    # ---- commands
+
+    def do_open(self) -> None:
+        """The page of the selected model."""
+        shown = self._table.selected
+        if self.typing:  # Enter was pressed before the prompt had the keys
+            self.close_prompt()
+        elif shown is None:
+            self.console_app.say("there is nothing to open")
+        elif isinstance(shown.row, Group):
+            self.console_app.say("the rows below have a page each; a acts on all of them")
+        else:
+            self._open(shown.row)
+
+    def _open(self, row: ModelRow) -> None:
+        if self.console_app.replay_bar:  # no server is asked of a recording
+            self.console_app.open_endpoint(row.view.name)
+            return
+        self._table.hold()
+        model = row.model.id if row.listed or row.parent is None else row.parent[1]
+        self._opened = ModelScreen(row.view.name, model)
+        self.app.push_screen(self._opened)
+
+    def do_back(self) -> None:
+        """Take the marks away, else clear the filter, else back to the fleet."""
+        if self.state.marked and not self.typing:
+            self.state.marked = set()
+            self._table.update_lines()
+            self._draw_selected()
+        elif not self.clear_filter():
+            self.app.pop_screen()
+
+    def do_leave(self) -> None:
+        """Back to the fleet."""
+        self.app.pop_screen()
+
+    def do_mark(self) -> None:
+        """Mark the row."""
+        self._table.mark()
+        self._draw_selected()
+
+    def do_group(self) -> None:
+        """By name, or one by one."""
+        self._table.hold()
+        self.state.grouped = not self.state.grouped
+        self._table.change()
+        if self.state.grouped and not any(isinstance(shown.row, Group) for shown in self._table.rows):
+            self.console_app.say("by name: none of these models is on two endpoints")
+        self.console_app.redraw()
+
+    def do_sort(self) -> None:
+        """The next order."""
+        order = self.state.next_order()
+        self._table.change()
+        self.console_app.say(f"sorted {order.label}" if order.label.startswith("by ") else order.label)
+
+    def do_up(self) -> None:
+        """The row above."""
+        self._table.move(-1)
+        self._draw_selected()
+
+    def do_down(self) -> None:
+        """The row below."""
+        self._table.move(1)
+        self._draw_selected()
+
+    def do_page_up(self) -> None:
+        """A window up."""
+        self._table.page(-1)
+        self._draw_selected()
+
+    def do_page_down(self) -> None:
+        """A window down."""
+        self._table.page(1)
+        self._draw_selected()
+
+    def do_top(self) -> None:
+        """The first row."""
+        self._table.select(0)
+        self._draw_selected()
+
+    def do_bottom(self) -> None:
+        """The last row."""
+        self._table.select(len(self._table.rows) - 1)
+        self._draw_selected()
+
+    # ---- mouse
+
+    on_model_table_opened = do_open  # a double click
+    on_model_table_selected = _draw_selected  # a click
+
+    def on_model_table_acted_on(self) -> None:
+        """Right click."""
+        from quarterdeck.tui.acting.flow import begin
+
+        self._draw_selected()
+        begin(self.console_app, _targets(self._table.pointed_at))
+
+
+def _targets(rows: list[ModelRow]) -> list[Target]:
+    from quarterdeck.tui.acting.choices import Target
+
+    return [Target(row.view, row.model) for row in rows]
