@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fakes import GIB, endpoint_view, gpu, host_view, model, window
+from quarterdeck.engine.recording import frames
+from quarterdeck.engine.recording.frames import HEAD_SIZE, MARK, Kind
 from quarterdeck.engine.recording.writer import Recorder
 from quarterdeck.model.alerts.alert import Alert, Severity
 from quarterdeck.model.events import Event, EventKind
@@ -148,3 +150,17 @@ def alike(one: Any, other: Any) -> None:
                 alike(left, right)
         else:
             assert mine == theirs, field.name
+
+
+def everything_in(path: Path) -> str:
+    """All the text of a recording, uncompressed."""
+    data, text, offset = path.read_bytes(), b"", len(MARK)
+    stream = frames.Inflater()
+    while offset < len(data):
+        head = frames.head_of(data[offset : offset + HEAD_SIZE])
+        payload = data[offset + HEAD_SIZE : offset + HEAD_SIZE + head.size]
+        offset += HEAD_SIZE + head.size
+        if head.kind == Kind.KEY:
+            stream = frames.Inflater()
+        text += stream.plain(head, payload) if head.kind in (Kind.KEY, Kind.CHANGE) else payload
+    return text.decode()

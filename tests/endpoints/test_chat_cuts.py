@@ -18,6 +18,7 @@ from quarterdeck.endpoints.chat import ollama, openai
 from quarterdeck.endpoints.chat.cleaning import Cleaning
 from quarterdeck.endpoints.chat.lines import LONGEST_LINE, MOST_BYTES, lines
 from quarterdeck.endpoints.chat.open import _cleaned
+from quarterdeck.endpoints.chat.thinking import Thinking
 from quarterdeck.model.chat.answer import Answer, Piece
 from quarterdeck.wire.failure import Failure
 from quarterdeck.wire.http import Fetch, Target
@@ -221,3 +222,39 @@ def test_a_sequence_that_never_ends_holds_nothing_back() -> None:
 def test_half_a_key_at_the_end_is_taken_out_and_a_letter_of_it_is_not() -> None:
     assert cleaned(["it is sk-topsec", "retke"], KEY) == "it is [key]"
     assert cleaned(["the desk: s"], KEY) == "the desk: s"
+
+
+@given(st.integers(1, 40), st.integers(1, 40))
+def test_a_key_is_taken_out_wherever_it_is_cut(first: int, second: int) -> None:
+    secret = "sk-topsecretkey"
+    said = f"your key is {secret}, and once more {secret}"
+    cleaning = Cleaning(secret, Redactor(secret).text)
+    cuts = sorted({first, min(first + second, len(said))})
+    parts = [said[a:b] for a, b in zip([0, *cuts], [*cuts, len(said)], strict=True)]
+    clean = [piece for part in parts if (piece := cleaning.piece(Piece(text=part))) is not None]
+    rest = cleaning.rest()
+    text = "".join(piece.text for piece in clean) + (rest.text if rest else "")
+    assert text == "your key is [key], and once more [key]"
+
+
+# ---- thinking in tags
+
+
+@given(st.lists(st.integers(1, 12), max_size=20))
+def test_thinking_tags_however_they_are_cut(cuts: list[int]) -> None:
+    said = " <think>\nLet me <see>.</think>\n\nThe answer is </think> 4."
+    thinking, at = Thinking(), 0
+    pairs = []
+    for cut in cuts:
+        pairs.append(thinking.feed(said[at : at + cut]))
+        at += cut
+    pairs += [thinking.feed(said[at:]), thinking.rest()]
+    assert "".join(pair[0] for pair in pairs) == "The answer is </think> 4."
+    assert "".join(pair[1] for pair in pairs) == "Let me <see>."
+
+
+@pytest.mark.parametrize("said", ["", " ", "<thin", "<thinking> no", "plain", "x <think>y</think>"])
+def test_what_is_no_thinking_stays(said: str) -> None:
+    thinking = Thinking()
+    answer = thinking.feed(said)[0] + thinking.rest()[0]
+    assert answer == said

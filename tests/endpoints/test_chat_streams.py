@@ -5,21 +5,16 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from chat_desk import prompt
 from fake_servers import Asked, Recorder, Reply, pages_server, raw_server
 from quarterdeck.config.fleet import Auth, EndpointSpec
-from quarterdeck.endpoints.chat.cleaning import Cleaning
 from quarterdeck.endpoints.chat.lines import LONGEST_LINE
 from quarterdeck.endpoints.chat.open import stream
 from quarterdeck.endpoints.chat.openai import path_of
-from quarterdeck.endpoints.chat.thinking import Thinking
-from quarterdeck.model.chat.answer import Answer, Piece, ServerTimings, Usage
+from quarterdeck.model.chat.answer import Answer, ServerTimings, Usage
 from quarterdeck.model.chat.request import ChatRequest, Image, Message, Role, Sampling
 from quarterdeck.wire.failure import Failure
-from quarterdeck.wire.redaction import Redactor
 from recorded import recorded
 
 SSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
@@ -190,18 +185,6 @@ async def test_a_refusal_that_names_nothing_is_the_answer() -> None:
     assert len(server.asked) == 1
 
 
-async def test_a_model_that_cannot_think() -> None:
-    def respond(one: Asked) -> Reply:
-        if "think" in json.loads(one.body):
-            return Reply({"error": '"m" does not support thinking'}, 400)
-        return Reply(recorded("chat/ollama.jsonl"))
-
-    async with pages_server(respond) as server:
-        answer = await asked(server, "ollama", prompt(effort="high"))
-    assert answer.notes == ["this model can't think: reasoning effort is left out"]
-    assert answer.finish == "length"
-
-
 @pytest.mark.parametrize(
     ("url", "path"),
     [
@@ -296,42 +279,9 @@ async def test_control_characters_never_come_through() -> None:
     assert text == "aredb\n\tc\ufffd\ufffd ok"
 
 
-@given(st.integers(1, 40), st.integers(1, 40))
-def test_a_key_is_taken_out_wherever_it_is_cut(first: int, second: int) -> None:
-    secret = "sk-topsecretkey"
-    said = f"your key is {secret}, and once more {secret}"
-    cleaning = Cleaning(secret, Redactor(secret).text)
-    cuts = sorted({first, min(first + second, len(said))})
-    parts = [said[a:b] for a, b in zip([0, *cuts], [*cuts, len(said)], strict=True)]
-    clean = [piece for part in parts if (piece := cleaning.piece(Piece(text=part))) is not None]
-    rest = cleaning.rest()
-    text = "".join(piece.text for piece in clean) + (rest.text if rest else "")
-    assert text == "your key is [key], and once more [key]"
-
-
 async def test_the_key_goes_to_its_endpoint_and_is_echoed_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHAT_KEY", "sk-topsecretkey")
     async with raw_server(SSE + event("it was sk-topsec") + event("retkey!") + event(finish="stop")) as server:
         answer = await asked(server, auth=Auth(env="CHAT_KEY"))
         assert server.asked[0].headers["authorization"] == "Bearer sk-topsecretkey"
     assert answer.text == "it was [key]!"
-
-
-@given(st.lists(st.integers(1, 12), max_size=20))
-def test_thinking_tags_however_they_are_cut(cuts: list[int]) -> None:
-    said = " <think>\nLet me <see>.</think>\n\nThe answer is </think> 4."
-    thinking, at = Thinking(), 0
-    pairs = []
-    for cut in cuts:
-        pairs.append(thinking.feed(said[at : at + cut]))
-        at += cut
-    pairs += [thinking.feed(said[at:]), thinking.rest()]
-    assert "".join(pair[0] for pair in pairs) == "The answer is </think> 4."
-    assert "".join(pair[1] for pair in pairs) == "Let me <see>."
-
-
-@pytest.mark.parametrize("said", ["", " ", "<thin", "<thinking> no", "plain", "x <think>y</think>"])
-def test_what_is_no_thinking_stays(said: str) -> None:
-    thinking = Thinking()
-    answer = thinking.feed(said)[0] + thinking.rest()[0]
-    assert answer == said

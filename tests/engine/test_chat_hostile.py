@@ -7,6 +7,7 @@ import json
 import logging
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,11 @@ async def test_reasoning_without_end_is_bounded() -> None:
     assert len(answer.reasoning) <= 64 * 2**20
 
 
+def told(event: asyncio.Event) -> Callable[[Piece], None]:
+    """What notes that something came."""
+    return lambda _: event.set()
+
+
 async def test_twenty_cancelled_streams_leave_no_task_and_no_connection() -> None:
     open_now: set[object] = set()
 
@@ -126,10 +132,7 @@ async def test_twenty_cancelled_streams_leave_no_task_and_no_connection() -> Non
     async with serving(respond) as server:
         desk = desk_of(EndpointSpec("a", server.url, "vllm"))
         came = [asyncio.Event() for _ in range(20)]
-        tasks = [
-            asyncio.create_task(Exchange(desk, Session(), Wish("a", prompt())).run(lambda _, event=event: event.set()))
-            for event in came
-        ]
+        tasks = [asyncio.create_task(Exchange(desk, Session(), Wish("a", prompt())).run(told(event))) for event in came]
         for event in came:
             await event.wait()
         for task in tasks:

@@ -92,3 +92,12 @@ def test_a_file_that_is_not_ours_is_left_alone(tmp_path: Path, kind: str) -> Non
     with pytest.raises(QuarterdeckError, match=r"chats\.db"):
         Chats(path).save("s", *exchange("x"))
     assert (path.read_bytes() if path.is_file() else b"") == before
+
+
+def test_several_consoles_may_be_the_first(tmp_path: Path) -> None:
+    """SQLite doesn't wait by itself where two make the same file."""
+    with ThreadPoolExecutor(8) as pool:
+        for turn in range(12):
+            path = tmp_path / f"{turn}.db"
+            saved = [pool.submit(Chats(path).save, "s", *exchange("at once")) for _ in range(8)]
+            assert sorted(one.result() for one in saved) == list(range(1, 9))

@@ -173,3 +173,15 @@ def test_a_file_is_held_against_rules_whatever_it_is_called(tmp_path: Path, way:
     session.agree("a", (str(named),))
     assert session.verdict(fleet, spec, (str(named),)).rule is (Rule.ALLOW if rule is Rule.ASK else Rule.NEVER)
     assert session.verdict(fleet, spec, (str(tmp_path / "else.txt"), "/nowhere/at/all")).rule is Rule.ALLOW
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_a_redirect_takes_no_prompt_along(status: int) -> None:
+    async with pages_server({"*": STREAMED}) as outside:
+        moved = Reply(b"", status=status, headers={"Location": f"{outside.url}/v1/chat/completions"})
+        async with pages_server({"*": moved}) as server:
+            desk = desk_of(EndpointSpec("a", server.url, "vllm"), policy=Policy(Rule.NEVER))
+            answer = await Exchange(desk, Session(), Wish("a", prompt())).run()
+    assert answer.ending is Ending.FAILED
+    assert str(status) in answer.reason
+    assert outside.asked == []

@@ -19,13 +19,14 @@ from quarterdeck.config.fleet import Auth, EndpointSpec, FleetConfig
 from quarterdeck.engine.recording import frames
 from quarterdeck.engine.recording.delta import DamagedError
 from quarterdeck.engine.recording.frames import HEAD_SIZE, MARK, Kind, dumped, packed
-from quarterdeck.engine.recording.keeping import keep_recording, recorder
+from quarterdeck.engine.recording.keeping import Redaction, keep_recording, recorder
 from quarterdeck.engine.recording.reader import Cursor, Recording, snapshot_at
 from quarterdeck.engine.recording.writer import KEY_EVERY, Recorder
 from quarterdeck.errors import UsageError
+from quarterdeck.model.chat.price import Price
 from quarterdeck.model.fleet import EMPTY_FLEET, FleetSnapshot
 from quarterdeck.model.job import Job, Order
-from recordings import START_AT, alike, moments, recorded
+from recordings import START_AT, alike, everything_in, moments, recorded
 
 
 @pytest.fixture
@@ -213,6 +214,30 @@ def test_no_key_of_the_fleet_gets_into_the_file(file: Path, monkeypatch: pytest.
     assert len(list(played(file))) == 2
 
 
+@pytest.mark.parametrize("key", ["null", "name", "1234", "true", "endpoints"])
+def test_a_key_that_is_a_word_of_the_file_damages_nothing(
+    file: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("SOME_KEY", key)
+    fleet = FleetConfig(endpoints=(EndpointSpec("a", "http://a", auth=Auth(env="SOME_KEY")),))
+    writer = recorder(file, fleet)
+    view = endpoint_view("a", reason=f"401: bad key {key}", running=1234, prices={key: Price(1234.0, None)})
+    writer.take(FleetSnapshot(at=1.0, time=1.0, endpoints=(view,)))
+    writer.close()
+    found = next(iter(played(file))).endpoints[0]
+    assert (found.name, found.running, found.reason) == ("a", 1234, "401: bad key [key]")
+
+
+def test_keys_of_endpoints_that_are_added_meanwhile_are_kept_out(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_KEY", KEY)
+    redaction = Redaction(FleetConfig())
+    assert redaction(KEY.encode()) == KEY.encode()
+    redaction.follow(FleetConfig(endpoints=(EndpointSpec("a", "http://a", auth=Auth(env="SOME_KEY")),)))
+    assert redaction(KEY.encode()) == b"[key]"
+    redaction.follow(FleetConfig())
+    assert redaction(KEY.encode()) == b"[key]"  # what was seen of it may still be shown
+
+
 def test_neither_prompts_nor_answers_nor_command_lines_are_fields_of_what_is_recorded() -> None:
     """What a snapshot can hold is what its dataclasses have: this fails when somebody adds a field for such things."""
     from quarterdeck.engine.recording.codec import _fields
@@ -234,20 +259,6 @@ def test_neither_prompts_nor_answers_nor_command_lines_are_fields_of_what_is_rec
         "environment",
         "key_value",
     }
-
-
-def everything_in(path: Path) -> str:
-    """All the text of a recording, uncompressed."""
-    data, text, offset = path.read_bytes(), b"", len(MARK)
-    stream = frames.Inflater()
-    while offset < len(data):
-        head = frames.head_of(data[offset : offset + HEAD_SIZE])
-        payload = data[offset + HEAD_SIZE : offset + HEAD_SIZE + head.size]
-        offset += HEAD_SIZE + head.size
-        if head.kind == Kind.KEY:
-            stream = frames.Inflater()
-        text += stream.plain(head, payload) if head.kind in (Kind.KEY, Kind.CHANGE) else payload
-    return text.decode()
 
 
 # ---- damage

@@ -45,6 +45,12 @@ def test_without_a_gpu_there_is_nobody() -> None:
     assert holdings(HostReading(0.0, "local")) == ()
 
 
+@pytest.mark.parametrize("other", ["the amdgpu driver does not answer", "other GPUs can't be asked for (OSError)"])
+def test_no_gpu_of_one_maker_says_nothing_of_another_s(other: str) -> None:
+    for reason in (f"{other}; NVIDIA driver not loaded", f"no NVIDIA driver on this machine; {other}"):
+        assert holdings(HostReading(0.0, "local", reason=reason)) == other
+
+
 @pytest.mark.parametrize(
     "section", [Section(127, ("sh: nvidia-smi: not found",)), Section(6, ("No devices were found",)), Section(0)]
 )

@@ -159,7 +159,8 @@ async def test_every_view_works(tmp_path: Path) -> None:
         assert "this is a recording" in it.status
         await it.press("question_mark")
         assert "Play or pause" not in it.text  # the help tells what they do, not what they are called
-        assert "Play the recording" in it.text
+        assert "Play the recording" in it.text.splitlines()[3]
+        assert "Stop polling" not in it.text
 
 
 async def test_the_charts_end_at_the_moment_that_is_played(tmp_path: Path) -> None:

@@ -37,6 +37,15 @@ class Tables(NamedTuple):
     """ "PLACE#N" -> the kind of the word there, counted from 0."""
 
 
+def add(parser: argparse.ArgumentParser) -> None:
+    """`quarterdeck completion`."""
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"), metavar="SHELL", help="bash, zsh or fish")
+    parser.epilog = (
+        "bash: source <(quarterdeck completion bash), in ~/.bashrc say. zsh: save it as _quarterdeck in a folder of $fpath. "
+        "fish: save it as ~/.config/fish/completions/quarterdeck.fish."
+    )
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Print the script; returns 0."""
     from quarterdeck.cli import completion_bash, completion_fish, completion_zsh

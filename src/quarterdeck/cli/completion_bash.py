@@ -51,6 +51,7 @@ __quarterdeck_reply() {
 }
 
 _quarterdeck() {
+    local IFS=$' \t\n'
     local -a words
     local at='' kind='' pending='' fleet='' commands='' options='' count=0 current value before='' kept='' line mark i
     COMPREPLY=()

@@ -92,9 +92,13 @@ def page(program: Command, version: str) -> str:
 
 
 def _shared(program: Command) -> tuple[Option, ...]:
-    """Options that several commands have in the same words."""
+    """Options that several commands have in the same words; of those with one name the most frequent."""
     found = Counter(option for place in program.walk() if place.name for option in place.options)
-    return tuple(option for option, count in found.items() if count >= _SHARED and "--help" not in option.names)
+    usual: dict[tuple[str, ...], Option] = {}
+    for option, count in found.most_common():
+        if count >= _SHARED and "--help" not in option.names:
+            usual.setdefault(option.names, option)
+    return tuple(sorted(usual.values(), key=lambda option: option.names[0]))
 
 
 def _synopsis(program: Command) -> Iterator[str]:
@@ -144,7 +148,7 @@ def _command(place: Command, shared: Sequence[Option], epilog: str) -> Iterator[
 
 def _options(options: Iterable[Option]) -> Iterator[str]:
     for option in options:
-        yield from (".TP", _named(option), text(option.help or "As servers call it."))
+        yield from (".TP", _named(option), text(option.help or "handed on to the server"))
 
 
 def _named(option: Option) -> str:

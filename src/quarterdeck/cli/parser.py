@@ -69,7 +69,7 @@ def _program(argv: list[str]) -> tuple[_Parser, argparse._SubParsersAction[_Pars
     _config(commands, needed="config" in argv)
     _demo(commands, needed="demo" in argv)
     _doctor(commands, needed="doctor" in argv)
-    _generated(commands)
+    _generated(commands, argv)
     _on_call(commands, argv)
     if argv and argv[0] not in _READING and not _is_console(argv):
         argv = _acting(commands, argv)
@@ -276,11 +276,13 @@ def _doctor(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> N
     )
 
 
-def _generated(commands: argparse._SubParsersAction[_Parser]) -> None:
+def _generated(commands: argparse._SubParsersAction[_Parser], argv: list[str]) -> None:
     completion = _command(commands, "completion", "Print the completion script of a shell.")
-    completion.add_argument("shell", choices=("bash", "zsh", "fish"), metavar="SHELL", help="bash, zsh or fish")
-    manual = _command(commands, "man", "Print the man page: quarterdeck man | man -l -")
-    manual.set_defaults(command="manual")
+    _command(commands, "man", "Print the man page: quarterdeck man | man -l -").set_defaults(command="manual")
+    if "completion" in argv:
+        from quarterdeck.cli.completion import add
+
+        add(completion)
 
 
 def _on_call(commands: argparse._SubParsersAction[_Parser], argv: list[str]) -> None:

@@ -33,7 +33,7 @@ class Holding(NamedTuple):
 def holdings(reading: HostReading) -> tuple[Holding, ...] | str:
     """What every process holds, by GPU; where that isn't known, why, in words. () where there are no GPUs."""
     if not reading.gpus:
-        return () if any(words in _NO_GPU for words in reading.reason.split("; ")) else reading.reason
+        return "; ".join(words for words in reading.reason.split("; ") if words not in _NO_GPU) or ()
     unknown = next((why for gpu in reading.gpus if (why := _unknown(gpu, reading.reason))), "")
     if unknown:
         return unknown

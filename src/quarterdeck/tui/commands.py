@@ -6,7 +6,22 @@ from typing import NamedTuple
 
 from textual.binding import Binding, BindingType
 
-EVERYWHERE = ("fleet", "endpoint", "gpus", "gpu", "models", "model", "chat", "jobs", "alerts", "log", "audit", "reading", "help")
+EVERYWHERE = (
+    "fleet",
+    "endpoint",
+    "gpus",
+    "gpu",
+    "models",
+    "model",
+    "chat",
+    "cases",
+    "jobs",
+    "alerts",
+    "log",
+    "audit",
+    "reading",
+    "help",
+)
 ROWS = ("fleet", "endpoint", "models", "model")
 """Where something is selected that can be acted on."""
 
@@ -30,7 +45,7 @@ class Command(NamedTuple):
 
 
 COMMANDS = (
-    Command("open", ("enter",), "Enter", "Open", "Open the selected endpoint, model or GPU: everything known of it. Of a job, what it did.", ("fleet", "gpus", "models", "jobs", "alerts", "log")),
+    Command("open", ("enter",), "Enter", "Open", "Open the selected endpoint, model or GPU: everything known of it. Of a job, what it did.", ("fleet", "gpus", "models", "jobs", "alerts", "cases", "log")),
     Command("back", ("escape",), "Esc", "Back", "Go back; where a filter is set, clear it.", EVERYWHERE, listed=False),
     Command("up", ("up", "k"), "↑ k", "Up", "Select the row above, or scroll up.", EVERYWHERE, listed=False),
     Command("down", ("down", "j"), "↓ j", "Down", "Select the row below, or scroll down.", EVERYWHERE, listed=False),
@@ -66,8 +81,8 @@ COMMANDS = (
     Command("chat", ("c",), "c", "Chat with it", "Ask the selected model in the chat, as one more column of it.", ROWS),
     Command("submit", ("enter",), "Enter", "Send", "Send the prompt to all columns; from the columns: write one. Ctrl+J is a new line.", ("chat",), listed=False),
     Command("write", ("i", "tab", "shift+tab"), "Tab i", "Write", "Give the keys to the prompt; Tab gives them back to the columns.", ("chat",), listed=False),
-    Command("previous_column", ("left", "h"), "← h", "Previous column", "Select the column at the left.", ("chat",), listed=False),
-    Command("next_column", ("right", "l"), "→ l", "Next column", "Select the column at the right.", ("chat",), listed=False),
+    Command("previous_column", ("left", "h"), "← h", "Previous column", "Select the column at the left.", ("chat", "cases"), listed=False),
+    Command("next_column", ("right", "l"), "→ l", "Next column", "Select the column at the right.", ("chat", "cases"), listed=False),
     Command("cancel_column", ("x",), "x", "Cancel this column", "Stop the answer of the selected column; what came stays. Esc stops all.", ("chat",)),
     Command("retry_column", ("R", "upper_r"), "R", "Retry this column", "Ask the selected column the last prompt again.", ("chat",)),
     Command("add_column", ("a",), "a", "Add a model …", "One more column: any model of any endpoint.", ("chat",)),
@@ -87,6 +102,9 @@ COMMANDS = (
     Command("about_answer", ("o",), "o", "All numbers", "Everything known of the newest answer: settings, circumstances, notes.", ("chat",)),
     Command("editor", ("ctrl+e",), "^E", "Editor", "Write the prompt in $VISUAL or $EDITOR.", ("chat",)),
     Command("save_case", ("ctrl+s",), "^S", "Save as a case …", "Append the last prompt to a file of cases (JSONL).", ("chat",)),
+    Command("run_cases", ("C", "upper_c"), "C", "Cases …", "Run a file of cases with the models of the columns: what passes, fails, how long it takes.", ("chat",)),
+    Command("stop_cases", ("x",), "x", "Stop the run", "Ask no more cases; what was answered is kept.", ("cases",)),
+    Command("rerun_cases", ("R", "upper_r"), "R", "Go on, or failures again", "Ask what is missing; where all is answered, ask once more what did not pass.", ("cases",)),
     Command("new_chat", ("ctrl+n",), "^N", "New conversation", "Forget what was said; the columns stay.", ("chat",)),
     Command("act", ("a",), "a", "Act …", "What can be done to the selected endpoint or model, or to all that are marked; what can't is greyed, with the reason.", ROWS),
     Command("mark", ("space",), "Space", "Mark", "Mark the row, or take the mark away; a and the keys of actions then mean all that is marked. Esc takes all marks away.", ("fleet", "models"), listed=False),
@@ -126,7 +144,26 @@ COMMANDS = (
 )  # fmt: skip
 
 LIVE_ONLY = frozenset(
-    ["act", "mark", "launch", "log", "audit", "newer", "time_request", "read_only", "refresh", "slower", "faster", "end_orphan", "cancel_job", "resume_job", "acknowledge", "silence", "view_chat", "chat"]
+    [
+        "act",
+        "mark",
+        "launch",
+        "log",
+        "audit",
+        "newer",
+        "time_request",
+        "read_only",
+        "refresh",
+        "slower",
+        "faster",
+        "end_orphan",
+        "cancel_job",
+        "resume_job",
+        "acknowledge",
+        "silence",
+        "view_chat",
+        "chat",
+    ]
 )
 """What asks, changes or looks at the fleet of now: not to be had of a recording."""
 
@@ -141,7 +178,9 @@ def commands_for(where: str, *, replay: bool = False) -> list[Command]:
 
 def is_there(command: Command, *, replay: bool) -> bool:
     """Whether a command is one of the console, or of a recording that is played."""
-    return command.id not in LIVE_ONLY if replay else not command.replay
+    if replay:
+        return command.id not in LIVE_ONLY and command.id != "pause"  # its key plays: the row of the recording says so
+    return not command.replay
 
 
 def bindings(where: str) -> list[BindingType]:

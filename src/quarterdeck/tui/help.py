@@ -20,6 +20,7 @@ _SCREENS = {
     "chat": "in the chat",
     "jobs": "among the jobs",
     "alerts": "among the alerts",
+    "cases": "among the cases",
     "log": "in a log",
     "audit": "in the audit log",
     "reading": "on a page to read",
@@ -120,6 +121,7 @@ def _keys(where: str, *, replay: bool) -> list[tuple[str, list[Command]]]:
     """The keys that work where the help was asked for, and those that work elsewhere only, each once."""
     screens = {where: _SCREENS.get(where, where), **_SCREENS}
     left = [command for command in COMMANDS if command.keys and is_there(command, replay=replay)]
+    left.sort(key=lambda command: not command.replay)
     found = []
     for screen, name in screens.items():
         here = [command for command in left if screen in command.where]

@@ -24,6 +24,7 @@ from quarterdeck.model.chat.request import ChatRequest
 FILE = "chats.db"
 VERSION = 1
 _BUSY_S = 5.0
+_AGAIN_S = 0.01
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS exchange (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -158,6 +159,19 @@ class Chats:
             os.close(handle)
 
     def _prepare(self, base: sqlite3.Connection) -> None:
+        """Again while another console does the same: SQLite doesn't wait for that by itself."""
+        deadline = time.monotonic() + _BUSY_S
+        while True:
+            try:
+                self._prepare_once(base)
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() >= deadline:
+                    raise
+                time.sleep(_AGAIN_S)
+            else:
+                return
+
+    def _prepare_once(self, base: sqlite3.Connection) -> None:
         found = base.execute("PRAGMA user_version").fetchone()[0]
         if found > VERSION:
             raise QuarterdeckError(f"{self.path} was written by a newer quarterdeck; it is left alone")

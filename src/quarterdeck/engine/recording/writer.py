@@ -48,7 +48,7 @@ class Recorder:
     ) -> None:
         """Creates the file (only its owner can read it). Raises UsageError where it exists or can't be made.
 
-        ``redact`` sees every byte of text before it is written. ``every``: seconds between two samples, at least.
+        ``redact`` takes keys out of text; it returns the same object where there are none. ``every``: seconds between two samples, at least.
         """
         self.path = Path(path)
         self.problem = ""
@@ -113,8 +113,8 @@ class Recorder:
             sample["m"] = [to_plain(each) for each in news]
         self._since_key += 1
         raw = dumped(sample)
-        if self.redact is not None:
-            raw = self.redact(raw)
+        if self.redact is not None and self.redact(raw) is not raw:
+            raw = dumped(_redacted(sample, self.redact))
         payload = self._stream.compress(raw) + self._stream.flush(zlib.Z_SYNC_FLUSH)
         return packed(Kind.KEY if begins else Kind.CHANGE, payload, len(raw), snapshot.at, snapshot.time)
 
@@ -159,6 +159,20 @@ def _rows(before: tuple[Any, ...], known: list[Any], after: tuple[Any, ...]) -> 
     earlier: list[tuple[Any, Any] | None] = [*zip(before, known, strict=True)]
     earlier += [None] * (len(after) - len(earlier))
     return [seen[id(row)] if id(row) in seen else to_plain(row, old) for row, old in zip(after, earlier, strict=False)]
+
+
+def _redacted(plain: Any, redact: Callable[[bytes], bytes]) -> Any:
+    """Only texts: a key that is "1234" or "none" must not take numbers and names of fields with it."""
+    if isinstance(plain, str):
+        return redact(plain.encode("utf-8", "replace")).decode("utf-8", "replace")
+    if isinstance(plain, list):
+        return [_redacted(each, redact) for each in plain]
+    if isinstance(plain, dict):
+        return {
+            key if key.isidentifier() else _redacted(key, redact): _redacted(each, redact)
+            for key, each in plain.items()
+        }
+    return plain
 
 
 def _created(path: Path) -> int:

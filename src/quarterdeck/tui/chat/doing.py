@@ -246,6 +246,20 @@ class ChatCommands(ConsoleScreen):
             ReadingScreen(f"{column.model} on {column.endpoint}", lambda width: about_lines(turn, width))
         )
 
+    # ---- cases
+
+    def do_run_cases(self) -> None:
+        """A file of cases with the models of the columns; the matrix of a run that goes on."""
+        cases = self.sitting.cases
+        if cases is not None and cases.running:
+            from quarterdeck.tui.screens.cases import CasesScreen
+
+            self.app.push_screen(CasesScreen(cases))
+            return
+        from quarterdeck.tui.chat.running_cases import Beginning
+
+        Beginning(self.console_app, self.sitting).ask()
+
     # ---- the prompt
 
     def do_save_case(self) -> None:

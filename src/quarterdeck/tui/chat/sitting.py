@@ -13,6 +13,7 @@ from quarterdeck.tui.chat.prompt_box import Draft
 
 if TYPE_CHECKING:
     from quarterdeck.engine.chat.sending import Desk
+    from quarterdeck.engine.comparing.sitting import CasesRun
     from quarterdeck.model.judging.votes import Vote
     from quarterdeck.tui.app import ConsoleApp
 
@@ -35,6 +36,8 @@ class Sitting:
         """Whether thoughts are shown."""
         self.votes: list[Vote] = []
         self.case_file = "cases.jsonl"
+        self.cases: CasesRun | None = None
+        """The run of cases that was begun last."""
         self.tasks: set[asyncio.Task[None]] = set()
         self.untouched = True
         """Whether the only column is one that nobody chose."""
@@ -75,6 +78,8 @@ class Sitting:
         """The console ends."""
         for task in self.tasks:
             task.cancel()
+        if self.cases is not None:
+            await self.cases.close()
         await self.talk.stop()
 
 

@@ -15,7 +15,7 @@ COLUMNS = (
         " of an endpoint that doesn't answer, the endpoint's state.",
     ),
     Column("name", "model", 12, "As its server calls it; of a path, the file. ├ └ a LoRA adapter of the model above."),
-    Column("endpoint", "endpoint", 8, "The endpoint that has it."),
+    Column("endpoint", "endpoint", 9, "The endpoint that has it."),
     Column("boundary", "boundary", 8, "How far a prompt travels: local, vpc or EXTERNAL."),
     Column("size", "size", 8, "Memory taken where it is in memory and its server tells, else its size on disk.", right=True),
     Column(
@@ -61,6 +61,7 @@ _GROWTH = (
     ("endpoint", 12),
     ("name", 28),
     ("quant", 10),
+    ("licence", 18),
     ("endpoint", 18),
     ("name", 36),
     ("params", 12),
@@ -109,7 +110,11 @@ def layout(width: int, wanted: Mapping[str, int], told: Collection[str]) -> Layo
 
 def _least(column: Column, width: int, wanted: Mapping[str, int]) -> int:
     """What a column needs at least; names come before the lesser columns, up to a length."""
-    return min(max(column.width, wanted.get("name", 0)), _NAME) if column.id == "name" and width >= _ROOMY else column.width
+    return (
+        min(max(column.width, wanted.get("name", 0)), _NAME)
+        if column.id == "name" and width >= _ROOMY
+        else column.width
+    )
 
 
 def _placed(widths: Mapping[str, int], gap: int) -> tuple[Place, ...]:

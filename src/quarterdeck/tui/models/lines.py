@@ -27,7 +27,8 @@ from quarterdeck.tui.models.state import ModelsState
 from quarterdeck.tui.states import look, model_look
 
 _COUNTED = (ModelState.FAILED, ModelState.LOADING, ModelState.LOADED, ModelState.SLEEPING)
-_EXTERNAL = "a prompt leaves your machines"
+_EXTERNAL = ": a prompt leaves your machines"
+_ROOMY = 76
 
 
 def summary_line(rows: Sequence[ModelRow], kept: int, state: ModelsState, width: int) -> Line:
@@ -58,7 +59,9 @@ def details(shown: Shown, known: Known, width: int, height: int) -> list[Line]:
         head: tuple[Run, ...] = (Run(printable(shown.row.rows[0].model.label, 120), STRONG),)
     else:
         head = (Run(printable(shown.row.model.id, 120), STRONG), *_on(shown.row))
-        parts = _facts(shown.row, known)
+        parts = _facts(shown.row, known, width)
+    if height == 1 and not isinstance(shown.row, Group):  # the row says its name and where it is
+        return flow([*parts, head], max(8, width - 2), "  ")[:1]
     lines = flow([head, *parts], max(8, width - 2), "  ")
     return lines[:height]
 
@@ -72,13 +75,18 @@ def _on(row: ModelRow) -> tuple[Run, ...]:
     )
 
 
-def _facts(row: ModelRow, known: Known) -> list[tuple[Run, ...]]:
+def _facts(row: ModelRow, known: Known, width: int) -> list[tuple[Run, ...]]:
     model = row.model
     found: list[tuple[Run, ...]] = []
     if row.view.boundary is not Boundary.LOCAL:
         external = row.view.boundary is Boundary.EXTERNAL
         found.append(
-            (Run(f"EXTERNAL: {_EXTERNAL}" if external else row.view.boundary.value, WARN if external else MUTED),)
+            (
+                Run(
+                    f"EXTERNAL{_EXTERNAL if width >= _ROOMY else ''}" if external else row.view.boundary.value,
+                    WARN if external else MUTED,
+                ),
+            )
         )
     if not row.answers and row.view.reason:
         found.append((Run(f"{printable(row.view.name, 60)}: {printable(row.view.reason, 120)}", PLAIN),))
@@ -92,7 +100,7 @@ def _facts(row: ModelRow, known: Known) -> list[tuple[Run, ...]]:
         (printable(model.quantization or "", 40), MUTED),
         (f"context {context_text(row)}" if model.context_length is not None else "", MUTED),
         (_stays(row, known), PLAIN),
-        (_price(row), PLAIN),
+        (_price(row, width), PLAIN),
         (licence_text(row, known), MUTED),
         (f"on {printable(row.view.host, 60)}" if row.view.host else "", MUTED),
     ]
@@ -113,12 +121,12 @@ def _stays(row: ModelRow, known: Known) -> str:
     return {"forever": "stays in memory", "ending": "is being unloaded"}.get(text, f"stays {text}")
 
 
-def _price(row: ModelRow) -> str:
+def _price(row: ModelRow, width: int) -> str:
     price = price_of(row)
     if price is None or price_text(row) in ("", DASH):
         return ""
     source = f", by {printable(price.source, 60)}" if price.source else ""
-    return f"$ {price_text(row)} per 1M tokens in/out{source}"
+    return f"$ {price_text(row)} per 1M tokens in/out{source}" if width >= _ROOMY else f"$ {price_text(row)}"
 
 
 def empty_lines(fleet: FleetSnapshot, needle: str, welcome: Sequence[str], width: int) -> list[Line]:

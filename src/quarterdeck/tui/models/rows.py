@@ -118,6 +118,20 @@ def rows_of(view: EndpointView) -> list[ModelRow]:
     return rows + _unlisted(view, rows, [adapter for name, adapter in adapters.items() if name not in seen])
 
 
+def same_told(one: EndpointView, other: EndpointView) -> bool:
+    """Whether two views of an endpoint make the same rows: most polls tell nothing new of its models."""
+    return one is other or (
+        one.name == other.name
+        and one.state is other.state
+        and one.reason == other.reason
+        and one.boundary is other.boundary
+        and (one.engine, one.host) == (other.engine, other.host)
+        and (one.prices is other.prices or one.prices == other.prices)
+        and one.adapters == other.adapters
+        and one.models == other.models
+    )
+
+
 def _unlisted(view: EndpointView, rows: Sequence[ModelRow], adapters: Iterable[LoraAdapter]) -> list[ModelRow]:
     """Adapters that have requests though no list has them; they belong to the model where there is only one."""
     bases = [row for row in rows if row.model.parent is None]

@@ -14,10 +14,11 @@ from quarterdeck.tui.contract import Frame
 from quarterdeck.tui.lines import EMPTY_LINE, Line
 from quarterdeck.tui.models.cells import Known, header, row_line, told_columns, wanted_widths
 from quarterdeck.tui.models.columns import layout
-from quarterdeck.tui.models.rows import ModelRow, Shown, arranged, model_rows
+from quarterdeck.tui.models.rows import ModelRow, Shown, arranged, model_rows, same_told
 from quarterdeck.tui.widgets.lines_view import LinesView
 
 if TYPE_CHECKING:
+    from quarterdeck.model.fleet import EndpointView
     from quarterdeck.model.job import Job
     from quarterdeck.tui.models.state import ModelsState
 
@@ -47,6 +48,7 @@ class ModelTable(LinesView):
         self._frame = Frame(EMPTY_FLEET, 0.0, 0.0)
         self._known = Known()
         self._layout = Layout(0, ())
+        self._made_of: tuple[EndpointView, ...] = ()
         self._restored = False
 
     @property
@@ -75,11 +77,24 @@ class ModelTable(LinesView):
         self._frame = frame
         jobs = self._known.jobs if new.jobs is old.jobs else _working(new)
         self._known = Known(frame.unix, self.state.licences, jobs)
-        if new.endpoints is not old.endpoints:
-            self.all = model_rows(new)
-        if new.endpoints is not old.endpoints or new.jobs is not old.jobs:
+        changed = new.endpoints is not old.endpoints and self._make_rows(new)
+        if changed or new.jobs is not old.jobs:
             self.rearrange()
         self.update_lines()
+
+    def _make_rows(self, fleet: FleetSnapshot) -> bool:
+        """Make the rows anew; ``False`` where they would be the same."""
+        made, new = self._made_of, fleet.endpoints
+        if len(made) == len(new) and all(map(same_told, made, new)):
+            return False
+        self._made_of = new
+        self.all = model_rows(fleet)
+        return True
+
+    def newest(self, row: ModelRow) -> EndpointView:
+        """The endpoint of a row as it is known now: its load isn't part of the row."""
+        views = (view for view in self._frame.fleet.endpoints if view.name == row.view.name)
+        return next(views, row.view)
 
     def rearrange(self) -> None:
         """Find rows and columns anew: another snapshot, order, filter, mode or width."""

@@ -118,12 +118,17 @@ class ModelsScreen(ActingScreen, FilteringScreen):
     def endpoint_view(self) -> EndpointView | None:
         """The selected one's; of a group, the first one's."""
         shown = self._table.selected
-        return shown.models[0].view if shown is not None else None
+        return self._table.newest(shown.models[0]) if shown is not None else None
 
     @property
     def targets(self) -> list[Target]:
         """What is marked, else what is selected."""
-        return _targets(self._table.acted_on)
+        return self._targets(self._table.acted_on)
+
+    def _targets(self, rows: list[ModelRow]) -> list[Target]:
+        from quarterdeck.tui.acting.choices import Target
+
+        return [Target(self._table.newest(row), row.model) for row in rows]
 
     def hold_selection(self) -> None:
         """The row that is selected stays so until somebody has chosen."""
@@ -230,10 +235,4 @@ class ModelsScreen(ActingScreen, FilteringScreen):
         from quarterdeck.tui.acting.flow import begin
 
         self._draw_selected()
-        begin(self.console_app, _targets(self._table.pointed_at))
-
-
-def _targets(rows: list[ModelRow]) -> list[Target]:
-    from quarterdeck.tui.acting.choices import Target
-
-    return [Target(row.view, row.model) for row in rows]
+        begin(self.console_app, self._targets(self._table.pointed_at))
