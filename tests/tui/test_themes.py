@@ -35,7 +35,11 @@ def contrast(ink: str, ground: str) -> float:
 def test_there_are_dark_and_light_ones() -> None:
     loaded = [themes.load(name, [themes.packaged_folder()]) for name in OURS]
     assert not any(one.problem for one in loaded)
-    assert {one.theme.name for one in loaded if not one.theme.dark} == {"lisbon-noon", "quarterdeck-day", "reykjavik-frost"}
+    assert {one.theme.name for one in loaded if not one.theme.dark} == {
+        "lisbon-noon",
+        "quarterdeck-day",
+        "reykjavik-frost",
+    }
     assert len(loaded) == 8
 
 

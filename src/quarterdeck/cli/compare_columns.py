@@ -11,9 +11,9 @@ from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 from quarterdeck.format import count, duration, printable, rate
+from quarterdeck.model.cases.cells import circumstances, dollars, rates, times
 from quarterdeck.model.chat.answer import Answer, Ending
 from quarterdeck.model.chat.fairness import comparable, spread
-from quarterdeck.report.compare.cells import circumstances, dollars, rates, times
 
 if TYPE_CHECKING:
     from quarterdeck.cli.compare_prompt import Column

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from quarterdeck.model.cases.cells import reason
 from quarterdeck.model.cases.result import Comparison, Result, Sums, of_all, of_target
 from quarterdeck.model.chat.fairness import Spread
-from quarterdeck.report.compare.cells import reason
 from quarterdeck.report.values import rounded, timestamp
 
 SCHEMA_VERSION = 1

@@ -6,9 +6,7 @@ from html import escape
 from typing import Any
 
 from quarterdeck.format import printable
-from quarterdeck.model.cases.result import Comparison, Result, of_all
-from quarterdeck.model.cases.verdict import Verdict
-from quarterdeck.report.compare.cells import (
+from quarterdeck.model.cases.cells import (
     COLUMNS,
     SPREADS,
     circumstances,
@@ -20,6 +18,8 @@ from quarterdeck.report.compare.cells import (
     share,
     took,
 )
+from quarterdeck.model.cases.result import Comparison, Result, of_all
+from quarterdeck.model.cases.verdict import Verdict
 from quarterdeck.report.values import timestamp
 
 _STYLE = """\

@@ -6,9 +6,9 @@ import re
 from xml.sax.saxutils import escape, quoteattr
 
 from quarterdeck.format import printable
+from quarterdeck.model.cases.cells import reason
 from quarterdeck.model.cases.result import Comparison, Result, of_all, of_target
 from quarterdeck.model.cases.verdict import Verdict
-from quarterdeck.report.compare.cells import reason
 from quarterdeck.report.values import timestamp
 
 _NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

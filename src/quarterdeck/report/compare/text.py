@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from quarterdeck.format import printable
+from quarterdeck.model.cases.cells import COLUMNS, SPREADS, columns, dollars, mark, reason, row, share, took
 from quarterdeck.model.cases.result import Comparison, Result, of_all
 from quarterdeck.model.cases.verdict import Verdict
-from quarterdeck.report.compare.cells import COLUMNS, SPREADS, columns, dollars, mark, reason, row, share, took
 
 _MOST_ROWS = 200
 _MOST_REASONS = 30

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from quarterdeck.engine.comparing.run import Progress
 from quarterdeck.format import DASH, duration, percent, printable
 from quarterdeck.model.cases.case import Case
+from quarterdeck.model.cases.cells import COLUMNS, mark, row, took
 from quarterdeck.model.cases.result import Comparison, Result
 from quarterdeck.model.cases.verdict import Verdict
-from quarterdeck.report.compare.cells import COLUMNS, mark, row, took
 from quarterdeck.tui.lines import BAD, FAINT, MUTED, PLAIN, STRONG, WARN, Line, Run, cut, fit, spread, width_of, wrap
 
 _CASE = 26
