@@ -19,17 +19,17 @@ TONES = {Verdict.PASS: "state-ok", Verdict.FAIL: BAD, Verdict.ERROR: WARN}
 
 
 def cell_width(models: int, width: int) -> int:
-    """Cells of a model's column."""
-    return max(_CELL_LEAST, min(_CELL_MOST, (width - _case_width(width) - 2) // max(1, models)))
+    """Cells of a model's column; the case has what is left."""
+    return max(_CELL_LEAST, min(_CELL_MOST, (width - _least_case(width) - 2) // max(1, models)))
 
 
-def _case_width(width: int) -> int:
+def _least_case(width: int) -> int:
     return _CASE if width >= 80 else 12
 
 
 def fitting(models: int, width: int) -> int:
     """How many models have room side by side."""
-    return max(1, min(models, (width - _case_width(width) - 2) // _CELL_LEAST))
+    return max(1, min(models, (width - _least_case(width) - 2) // _CELL_LEAST))
 
 
 def title(run: Comparison, progress: Progress | None, running: bool, width: int) -> Line:
@@ -57,11 +57,16 @@ class Window(NamedTuple):
         """Which models."""
         return range(self.first, self.first + self.shown)
 
+    @property
+    def case_cells(self) -> int:
+        """Cells of the column that names the case."""
+        return max(_least_case(self.width), self.width - 2 - self.shown * cell_width(self.shown, self.width))
+
 
 def header(run: Comparison, window: Window, chosen: int) -> Line:
     """The models."""
     cells = cell_width(window.shown, window.width)
-    runs = [Run(fit("  case", _case_width(window.width) + 2), MUTED)]
+    runs = [Run(fit("  case", window.case_cells + 2), MUTED)]
     for place in window.places:
         label = printable(run.targets[place].label, 120)
         runs.append(Run(fit(label, cells - 1) + " ", STRONG if place == chosen else MUTED))
@@ -76,7 +81,7 @@ def case_line(run: Comparison, cells: Cells, case: int, window: Window, chosen: 
     each = cell_width(window.shown, window.width)
     runs = [
         Run("▌ " if chosen is not None else "  ", "accent"),
-        Run(fit(case_name(run.cases[case], case), _case_width(window.width)), STRONG if chosen is not None else PLAIN),
+        Run(fit(case_name(run.cases[case], case), window.case_cells), STRONG if chosen is not None else PLAIN),
     ]
     for place in window.places:
         results = cells[case, place]
