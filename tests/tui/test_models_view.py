@@ -25,6 +25,7 @@ from quarterdeck.tui.models.rows import ORDERS, Group, ModelRow, Shown, arranged
 from quarterdeck.tui.models.state import ModelsState, licence_of
 from quarterdeck.tui.screens.choose import ChooseScreen
 from quarterdeck.tui.screens.confirm import ConfirmScreen
+from quarterdeck.tui.screens.endpoint import EndpointScreen
 from quarterdeck.tui.screens.fleet import FleetScreen
 from quarterdeck.tui.screens.form import FormScreen
 from quarterdeck.tui.screens.model import ModelScreen
@@ -682,3 +683,10 @@ def test_the_state_is_one_for_the_console() -> None:
     orders = [state.next_order().id for _ in ORDERS]
     assert sorted(orders) == sorted(BY)
     assert state.order is ORDERS[0]
+
+
+async def test_of_a_recording_no_server_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with viewing() as it:
+        monkeypatch.setattr(type(it.app), "replay_bar", "a recording")
+        await it.press("3", "enter")
+        await until(it, EndpointScreen)
