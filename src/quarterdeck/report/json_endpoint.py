@@ -142,6 +142,7 @@ def _model(model: ModelReading) -> dict[str, Any]:
         "quantization": model.quantization,
         "parameters": model.parameters,
         "parent": model.parent,
+        "remote": model.remote,
     }
 
 
