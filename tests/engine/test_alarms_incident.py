@@ -13,6 +13,9 @@ from demo_in_hand import KEY, KEY_ENV, DemoInHand
 from quarterdeck.config.fleet import AlertSpec
 from quarterdeck.demo.scenario import Change, Trouble
 from quarterdeck.engine.alerting.alarms import Alarms, Told
+from quarterdeck.engine.recording.again import alerts_again, moments
+from quarterdeck.engine.recording.reader import Recording
+from quarterdeck.engine.recording.writer import Recorder
 from quarterdeck.model.fleet import FleetSnapshot
 
 INCIDENT = (
@@ -110,6 +113,24 @@ async def test_the_incident_is_told_exactly(incident: Incident, tmp_path: Path) 
     for snapshot in incident.snapshots:
         alarms.look(snapshot)
     assert [each.happening for each in again] == [each.happening for each in incident.told]
+
+
+async def test_recorded_and_replayed_the_incident_is_the_same(incident: Incident, tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "incident.qdr", limits=incident.demo.fleet.limits)
+    for snapshot in incident.snapshots:
+        recorder.take(snapshot)
+    recorder.close()
+    assert recorder.problem == ""
+    recording = Recording(tmp_path / "incident.qdr")
+    played = list(moments(recording))
+    assert len(played) >= len(incident.snapshots) - 1
+    seen: dict[tuple[str, float], None] = {}
+    for snapshot in played:
+        seen.update({(alert.key, alert.raised_at): None for alert in snapshot.alerts})
+    raised = [(each.alert.key, each.alert.raised_at) for each in incident.told if each.happening.word == "raised"]
+    assert sorted(seen) == sorted(raised)  # what was recorded of them
+    again = [f"{change.word} {change.alert.key}" for change in alerts_again(recording, incident.alarms.rules)]
+    assert again == EXPECTED  # what the rules find again in the recording
 
 
 async def test_the_scripted_loop_of_the_demo_flaps_nowhere(tmp_path: Path) -> None:
