@@ -219,7 +219,7 @@ async def test_cancelled_ends_the_work_on_a_real_server(vllm_server: Server) -> 
     exchange = Exchange(engine, Session(), endless)
     running = asyncio.create_task(exchange.run(lambda _: came.set()))
     await asyncio.wait_for(came.wait(), 60)
-    assert told(vllm_server, "vllm:num_requests_running") == 1
+    await wait_until("it runs", lambda: told(vllm_server, "vllm:num_requests_running") == 1, within=10)
     running.cancel()
     await asyncio.wait((running,))
     assert exchange.answer.ending is Ending.CANCELLED

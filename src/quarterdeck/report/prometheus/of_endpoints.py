@@ -37,6 +37,12 @@ def _models(models: list[Mapping[str, Any]]) -> Iterable[Sample]:
     return (((state.value,), counts[state.value]) for state in ModelState) if models else ()
 
 
+def _prices(prices: Mapping[str, Mapping[str, Any]]) -> Iterable[Sample]:
+    for model, price in prices.items():
+        for kind in ("input", "cached_input", "output"):
+            yield (model, kind), price.get(f"{kind}_usd")
+
+
 def _percentiles(windows: Mapping[str, Mapping[str, Any] | None]) -> Iterable[Sample]:
     for window in _WINDOWS:
         told = windows.get(window) or {}
@@ -223,6 +229,14 @@ _SERVED = (
         "When its TLS certificate expires, Unix time; looked at once an hour.",
         "seconds",
         get=moment,
+    ),
+    _endpoint(
+        "million_tokens_dollars",
+        "prices",
+        "What 1M tokens cost by the provider's own list.",
+        "dollars",
+        labels=("model", "kind"),
+        get=_prices,
     ),
 )
 
