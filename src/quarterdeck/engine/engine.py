@@ -16,12 +16,10 @@ from quarterdeck.engine.clock import SYSTEM_CLOCK, Clock
 from quarterdeck.engine.opening import Opening
 from quarterdeck.engine.parts import Board, Pollable, closed
 from quarterdeck.engine.schedule import Schedule
-from quarterdeck.engine.starting import starting
 from quarterdeck.engine.store import Store
 from quarterdeck.engine.threads import use_daemon_threads
 from quarterdeck.hosts.base import Host, HostReading
 from quarterdeck.model.fleet import FleetSnapshot
-from quarterdeck.model.job import Job
 from quarterdeck.model.models import ModelReading
 from quarterdeck.model.own import OwnRequest
 from quarterdeck.model.reading import Outcome, Reading
@@ -29,6 +27,7 @@ from quarterdeck.model.reading import Outcome, Reading
 if TYPE_CHECKING:
     from quarterdeck.engine.alerting.alarms import Alarms
     from quarterdeck.engine.timeline.witness import Witness
+    from quarterdeck.model.job import Job
 
 SHORTEST_INTERVAL_S = 0.5
 LONGEST_INTERVAL_S = 60.0
@@ -151,6 +150,8 @@ class Engine:
         settle_at = now if self._paused_at is None else self._paused_at
         seen = self._store.snapshot(now, self.clock.wall(), settle_at, self._resumed_at)
         if self._jobs:
+            from quarterdeck.engine.starting import starting  # `check` has no jobs, and a budget
+
             seen = starting(replace(seen, jobs=self._jobs), self.fleet.deployments)
         seen = seen if self.alarms is None else self.alarms.look(seen, paused=self.paused)
         return seen if self.witness is None else self.witness.look(seen)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from quarterdeck.hosts.base import Host
-from quarterdeck.model.job import Job
 from quarterdeck.model.reading import Reading
+
+if TYPE_CHECKING:
+    from quarterdeck.model.job import Job
 
 
 class Board(Protocol):
