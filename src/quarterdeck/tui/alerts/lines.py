@@ -17,6 +17,7 @@ from quarterdeck.tui.lines import (
     Run,
     cut,
     fit,
+    shortened,
     spread,
     width_of,
     wrap,
@@ -109,7 +110,6 @@ def details(alert: Alert, width: int, unix: float, height: int) -> list[Line]:
     lines = [Line(spread(title, (Run(f"{seen.glyph} {seen.word} ", seen.tone),), width), "head")]
     lines += _told("what", (alert.what,), width, STRONG)
     lines += _told("since", (_times(alert, unix),), width)
-    lines += _told("evidence", alert.evidence, width)
     lines += _told("cause", (alert.cause,), width)
     lines += _told("try", (alert.advice,), width, STRONG)
     if alert.acknowledged is not None:
@@ -118,7 +118,8 @@ def details(alert: Alert, width: int, unix: float, height: int) -> list[Line]:
         lines += _told("seen", (f"by {printable(seen_by.by, 60)} at {clock(seen_by.at)}{note}",), width)
     if alert.silenced_until is not None and alert.silenced_until > unix:
         lines += _told("silent", (f"until {clock(alert.silenced_until)}: nobody is told",), width)
-    return lines[:height]
+    lines += _told("evidence", alert.evidence, width)  # last: it may be long, and what to do must not be cut
+    return list(shortened(lines, height, "a taller terminal shows them"))
 
 
 def _times(alert: Alert, unix: float) -> str:

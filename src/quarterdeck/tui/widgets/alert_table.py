@@ -110,7 +110,7 @@ class AlertTable(LinesView):
 
     def _event_at(self, y: int, place: int, width: int) -> Line:
         if y == 0:
-            return Line(cut((Run("   time      where         what", MUTED),), width), "head")
+            return Line(cut((Run(f"   {'time':<11}{'where':<14}what", MUTED),), width), "head")
         if place >= self.count:
             return EMPTY_LINE
         selected = place == self._at
