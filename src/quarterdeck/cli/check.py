@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from quarterdeck.cli.fleets import Chosen, chosen, searched
 from quarterdeck.config.fleet import FleetConfig
@@ -19,6 +19,9 @@ from quarterdeck.model.fleet import EMPTY_FLEET, FleetSnapshot, State
 from quarterdeck.model.limits import Limits
 from quarterdeck.model.verdict import Finding, Level, Verdict, judged, with_problems
 from quarterdeck.report.check import document, line, verbose
+
+if TYPE_CHECKING:
+    from quarterdeck.model.models import ModelReading
 
 BETWEEN_SAMPLES_S = 2.0
 """For what one look doesn't tell."""
@@ -114,27 +117,29 @@ def _asked(fleet: FleetSnapshot, within: float) -> FleetSnapshot:
 
 
 async def _probed(engine: Engine, demands: Demands, failed: list[Finding]) -> None:
-    """Send one small request to every endpoint that is looked at and has a model ready; what doesn't answer is critical."""
-    from quarterdeck.engine.probing import probed_model
+    """Have every model that is looked at and ready say one token; one that doesn't is critical."""
+    from quarterdeck.engine.probing import ready_models
 
-    async def one(name: str) -> None:
+    async def one(name: str, model: ModelReading) -> None:
+        subject = f"{name} {model.label}"
         try:
-            _, took = await engine.probe(name)
+            _, took = await engine.probe(name, model.id, most_tokens=1)
         except QuarterdeckError as error:
-            failed.append(Finding(Level.CRITICAL, name, f"does not answer a request: {error.message}"))
+            failed.append(Finding(Level.CRITICAL, subject, f"does not answer a request: {error.message}"))
             return
         if demands.ttft_p95_s is None or took.ttft_s is None:
             return
         level = demands.ttft_p95_s.above(took.ttft_s)
         if level is not Level.OK:
-            failed.append(Finding(level, name, f"TTFT of our own request {duration(took.ttft_s)}"))
+            failed.append(Finding(level, subject, f"TTFT of our own request {duration(took.ttft_s)}"))
 
-    names = []
-    for view in selected(engine.snapshot(), demands).endpoints:
-        with contextlib.suppress(QuarterdeckError):  # nothing in memory is no fault, and DOWN is said already
-            probed_model(view)
-            names.append(view.name)
-    await asyncio.gather(*(one(name) for name in names))
+    views = selected(engine.snapshot(), demands).endpoints  # nothing in memory is no fault, and DOWN is said already
+    asked = [(view.name, model) for view in views for model in ready_models(view) if _is_meant(model, demands)]
+    await asyncio.gather(*(one(name, model) for name, model in asked))
+
+
+def _is_meant(model: ModelReading, demands: Demands) -> bool:
+    return any(matches(name, demands.models) for name in (model.id, model.label))
 
 
 def _narrowed(fleet: FleetConfig, demands: Demands) -> FleetConfig:

@@ -35,7 +35,7 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
         help="critical where no endpoint that is well has such a model (repeatable)",
     )
     parser.add_argument(
-        "--probe", action="store_true", help="send one small request (16 tokens) to each endpoint; it may cost money"
+        "--probe", action="store_true", help="ask every model that is ready for one token; it may cost money"
     )
     parser.add_argument(
         "--verbose", action="store_true", help="a further line for each finding: since when, and what to try"

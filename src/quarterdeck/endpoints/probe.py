@@ -62,8 +62,9 @@ async def timed(
     monotonic: Callable[[], float] = time.monotonic,
     wall: Callable[[], float] = time.time,
     tunnel: Tunnel | None = None,
+    most_tokens: int = MOST_TOKENS,
 ) -> OwnRequest:
-    """Ask ``model`` for `MOST_TOKENS` tokens and time them, through ``tunnel`` where there is one. Raises Failure."""
+    """Ask ``model`` for ``most_tokens`` tokens and time them, through ``tunnel`` where there is one. Raises Failure."""
     fetch = Fetch(target_of(spec), monotonic)
     try:
         await fetch.ready()  # its key's command may take long: not the server's time
@@ -73,9 +74,9 @@ async def timed(
         timing = _Timing(monotonic())
         async with asyncio.timeout(within):
             if engine == "ollama":
-                await _ollama(fetch, model, timing, monotonic, wall)
+                await _ollama(fetch, _ollama_payload(model, wall, most_tokens), timing, monotonic)
             else:
-                await _openai(fetch, model, timing, monotonic)
+                await _openai(fetch, _openai_payload(model, most_tokens), timing, monotonic)
     except TimeoutError:
         raise timed_out(within) from None
     finally:
@@ -85,16 +86,19 @@ async def timed(
     return timing.result(monotonic())
 
 
-async def _openai(fetch: Fetch, model: ModelReading, timing: _Timing, monotonic: Callable[[], float]) -> None:
-    path = "/chat/completions" if _is_base(fetch.target.url) else "/v1/chat/completions"
-    payload = {
+def _openai_payload(model: ModelReading, most_tokens: int) -> dict[str, object]:
+    return {
         "model": model.id,
         "messages": [{"role": "user", "content": PROMPT}],
-        "max_tokens": MOST_TOKENS,
+        "max_tokens": most_tokens,
         "temperature": 0,
         "stream": True,
         "stream_options": {"include_usage": True},
     }
+
+
+async def _openai(fetch: Fetch, payload: Mapping[str, object], timing: _Timing, monotonic: Callable[[], float]) -> None:
+    path = "/chat/completions" if _is_base(fetch.target.url) else "/v1/chat/completions"
     async with fetch.streaming(path, payload, most=MOST_BYTES) as response:
         async for body in _events(response):
             _said_error(body, fetch)
@@ -105,13 +109,11 @@ async def _openai(fetch: Fetch, model: ModelReading, timing: _Timing, monotonic:
                 timing.piece(monotonic())
 
 
-async def _ollama(
-    fetch: Fetch, model: ModelReading, timing: _Timing, monotonic: Callable[[], float], wall: Callable[[], float]
-) -> None:
+def _ollama_payload(model: ModelReading, wall: Callable[[], float], most_tokens: int) -> dict[str, object]:
     payload: dict[str, object] = {
         "model": model.id,
         "messages": [{"role": "user", "content": PROMPT}],
-        "options": {"num_predict": MOST_TOKENS, "temperature": 0},
+        "options": {"num_predict": most_tokens, "temperature": 0},
         "stream": True,
     }
     if model.expires_at is not None:
@@ -122,6 +124,10 @@ async def _ollama(
             left > 0
         ):  # else a request is running (its end will set the time anew), or the clocks differ: 1 s would unload it
             payload["keep_alive"] = math.ceil(left)
+    return payload
+
+
+async def _ollama(fetch: Fetch, payload: Mapping[str, object], timing: _Timing, monotonic: Callable[[], float]) -> None:
     done = False
     async with fetch.streaming("/api/chat", payload, most=MOST_BYTES) as response:
         async for line in response.aiter_lines():

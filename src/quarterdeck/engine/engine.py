@@ -174,14 +174,13 @@ class Engine:
         if self._started:
             self._launch()
 
-    async def probe(self, name: str, wanted: str | None = None) -> tuple[ModelReading, OwnRequest]:
-        """Send one small request and time it: the model it went to, and what it took (`quarterdeck.engine.probing`).
-
-        Raises UsageError where it can't or must not be sent, QuarterdeckError where it fails.
-        """
+    async def probe(
+        self, name: str, wanted: str | None = None, *, most_tokens: int | None = None
+    ) -> tuple[ModelReading, OwnRequest]:
+        """Send one small request and time it, as `quarterdeck.engine.probing.probe` has it."""
         from quarterdeck.engine.probing import probe
 
-        return await probe(self, name, wanted)
+        return await probe(self, name, wanted, most_tokens=most_tokens)
 
     def note_own(self, name: str, request: OwnRequest) -> None:
         """Tell how long a request took that we made ourselves (chat, probes)."""
