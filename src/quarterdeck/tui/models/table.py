@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from textual import events
-from textual.message import Message
-
 from quarterdeck.format import percent, printable
 from quarterdeck.model.fleet import EMPTY_FLEET, FleetSnapshot
 from quarterdeck.tui.columns import Layout
@@ -15,27 +12,16 @@ from quarterdeck.tui.lines import EMPTY_LINE, Line
 from quarterdeck.tui.models.cells import Known, header, row_line, told_columns, wanted_widths
 from quarterdeck.tui.models.columns import layout
 from quarterdeck.tui.models.rows import ModelRow, Shown, arranged, model_rows, same_told
-from quarterdeck.tui.widgets.lines_view import LinesView
+from quarterdeck.tui.widgets.selection import RowsView
 
 if TYPE_CHECKING:
     from quarterdeck.model.fleet import EndpointView
     from quarterdeck.model.job import Job
     from quarterdeck.tui.models.state import ModelsState
 
-_RIGHT = 3
 
-
-class ModelTable(LinesView):
+class ModelTable(RowsView):
     """One row a model of an endpoint, under a line of titles. What was selected stays selected wherever it moves."""
-
-    class Opened(Message):
-        """A row was double-clicked."""
-
-    class ActedOn(Message):
-        """A row was clicked with the right button."""
-
-    class Selected(Message):
-        """Another row was selected with the mouse."""
 
     def __init__(self, state: ModelsState) -> None:
         super().__init__(id="models")
@@ -44,12 +30,16 @@ class ModelTable(LinesView):
         self.rows: list[Shown] = []
         self.empty: list[Line] = []
         """Shown while there is no row."""
-        self._at = 0
         self._frame = Frame(EMPTY_FLEET, 0.0, 0.0)
         self._known = Known()
         self._layout = Layout(0, ())
         self._made_of: tuple[EndpointView, ...] = ()
         self._restored = False
+
+    @property
+    def count(self) -> int:
+        """Rows."""
+        return len(self.rows)
 
     @property
     def layout_now(self) -> Layout:
@@ -108,7 +98,7 @@ class ModelTable(LinesView):
     def change(self) -> None:
         """The state says otherwise."""
         self.rearrange()
-        self._keep_in_view()
+        self.keep_in_view()
         self.update_lines()
 
     def _find_selected(self) -> None:
@@ -123,27 +113,9 @@ class ModelTable(LinesView):
 
     # ---- moving and marking
 
-    def move(self, by: int) -> None:
-        """Select another row."""
-        self.select(self._at + by)
-
-    def select(self, place: int) -> None:
-        """Select the row at ``place``, or the nearest there is."""
-        if not self.rows:
-            return
-        self._at = max(0, min(place, len(self.rows) - 1))
+    def chosen(self) -> None:
+        """Also after the view was left."""
         self.state.selected = self.rows[self._at].row.key
-        self._keep_in_view()
-        self.update_lines()
-
-    def hold(self) -> None:
-        """Choose the row that is selected because it stands there."""
-        if self.rows:
-            self.state.selected = self.rows[self._at].row.key
-
-    def page(self, pages: int) -> None:
-        """Move by windows."""
-        self.move(pages * max(1, self._window() - 1))
 
     def mark(self) -> None:
         """Mark the selected row, or take its mark away, and go to the next; of a group, all its rows."""
@@ -174,17 +146,6 @@ class ModelTable(LinesView):
             return self.acted_on
         return list(shown.models)
 
-    def _window(self) -> int:
-        return max(0, self.size.height - 1)
-
-    def _keep_in_view(self) -> None:
-        """Scroll by half a window: each scroll repaints much, so there should be few."""
-        top, window = self.scroll_offset.y, self._window()
-        if window and not top <= self._at < top + window:
-            half = window // 2
-            wanted = self._at - half if self._at >= top + window else self._at - (window - 1 - half)
-            self.scroll_to(y=max(0, wanted), animate=False, immediate=True)
-
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Where it is scrolled to is remembered."""
         super().watch_scroll_y(old_value, new_value)
@@ -213,23 +174,10 @@ class ModelTable(LinesView):
     def resized(self) -> None:
         """Other columns may fit now. The first size is the moment to scroll to where one was."""
         self.rearrange()
-        if not self._restored and self._window():
+        if not self._restored and self.window:
             self._restored = True
             self.scroll_to(y=self.state.top, animate=False, immediate=True)
-        self._keep_in_view()
-
-    # ---- mouse
-
-    def on_click(self, event: events.Click) -> None:
-        """Select; a double click opens, the right button asks what can be done."""
-        place = event.y - 1 + self.scroll_offset.y
-        if event.y == 0 or place >= len(self.rows):
-            return
-        self.select(place)
-        if event.button == _RIGHT:
-            self.post_message(self.ActedOn())
-        else:
-            self.post_message(self.Opened() if event.chain == 2 else self.Selected())
+        self.keep_in_view()
 
 
 def _working(fleet: FleetSnapshot) -> dict[tuple[str, str], str]:

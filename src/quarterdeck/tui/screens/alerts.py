@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.widget import Widget
 
 from quarterdeck.tui.alerts import lines
 from quarterdeck.tui.alerts.timeline import sidebar
 from quarterdeck.tui.commands import bindings
 from quarterdeck.tui.contract import Frame
 from quarterdeck.tui.lines import MUTED, STRONG, Line, Run, spread
+from quarterdeck.tui.screens.base import RowsScreen
 from quarterdeck.tui.screens.filtering import FilteringScreen
-from quarterdeck.tui.status import Status
 from quarterdeck.tui.widgets.alert_table import AlertTable
 from quarterdeck.tui.widgets.lines_view import LinesBlock
 from quarterdeck.tui.widgets.status_line import StatusLine
@@ -28,12 +27,11 @@ _EVENT_HINTS = (("Esc", "fleet"), ("?", "help"), ("/", "filter"), ("Enter", "end
 _LEAST_TABLE, _MOST_DETAILS, _LEAST_RECENT, _EMPTY_TABLE = 4, 14, 6, 6
 
 
-class AlertsScreen(FilteringScreen):
+class AlertsScreen(FilteringScreen, RowsScreen):
     """Alerts, and below them the selected one in full; or the time line."""
 
     where = "alerts"
     BINDINGS = bindings("alerts")
-    AUTO_FOCUS = ""
     filter_hint = "filter: topic, place or word; !word drops it"
 
     def __init__(self) -> None:
@@ -49,6 +47,11 @@ class AlertsScreen(FilteringScreen):
     def compose(self) -> ComposeResult:
         """Summary, rows, what happened lately, the selected one, status."""
         yield from (self._summary, self._table, self._recent, self._details, self._status)
+
+    @property
+    def table(self) -> AlertTable:
+        """The alerts, or what happened."""
+        return self._table
 
     def draw(self, frame: Frame) -> None:
         """Bring a frame to the widgets."""
@@ -78,17 +81,8 @@ class AlertsScreen(FilteringScreen):
         self._give_room(self._table.count + 2 if recent and self._table.count else "1fr", recent, len(shown))
         self._recent.show(sidebar(frame.fleet.happenings, width, recent, frame.unix) if recent else [])
         self._details.show(shown)
-        app = self.console_app
-        status = Status(
-            frame.fleet,
-            interval=app.interval,
-            paused=app.paused,
-            started=app.engine is not None,
-            notice=app.notice,
-            read_only=app.read_only,
-            hints=_EVENT_HINTS if self._table.timeline else _HINTS,
-        )
-        self._status.show_status(status)
+        hints = _EVENT_HINTS if self._table.timeline else _HINTS
+        self._status.show_status(self.status_of(frame, hints))
 
     def _give_room(self, table: int | str, recent: int, details: int) -> None:
         if table == "1fr" and recent:  # no alerts: what the table says of that takes a few lines
@@ -111,11 +105,6 @@ class AlertsScreen(FilteringScreen):
         """Another filter."""
         self._table.needle = needle
 
-    @property
-    def above_prompt(self) -> Widget:
-        """The status line."""
-        return self._status
-
     def do_filter(self) -> None:
         """Filters what happened; alerts are few."""
         if not self._table.timeline:
@@ -129,50 +118,13 @@ class AlertsScreen(FilteringScreen):
         if not self.clear_filter():
             self.app.pop_screen()
 
-    def do_leave(self) -> None:
-        """Back to the fleet."""
-        self.app.pop_screen()
-
     def do_other_list(self) -> None:
         """Alerts or events."""
         self._table.turn()
         self.console_app.redraw()
 
-    def do_up(self) -> None:
-        """The row above."""
-        self._move(-1)
-
-    def do_down(self) -> None:
-        """The row below."""
-        self._move(1)
-
-    def do_page_up(self) -> None:
-        """A window up."""
-        self._table.page(-1)
-        self.draw_selected()
-
-    def do_page_down(self) -> None:
-        """A window down."""
-        self._table.page(1)
-        self.draw_selected()
-
-    def do_top(self) -> None:
-        """The first row."""
-        self._move(-(1 << 20))
-
-    def do_bottom(self) -> None:
-        """The last row."""
-        self._move(1 << 20)
-
-    def _move(self, by: int) -> None:
-        self._table.move(by)
-        self.draw_selected()
-
-    def do_open(self) -> None:
+    def open_selected(self) -> None:
         """The page of the endpoint, or the GPUs, that it is about."""
-        if self.typing:
-            self.close_prompt()
-            return
         alert, happening, app = self._table.alert, self._table.happening, self.console_app
         name = alert.endpoint if alert is not None else happening.subject if happening is not None else None
         if name is not None and any(view.name == name for view in app.fleet.endpoints):

@@ -15,6 +15,7 @@ from quarterdeck.tui.widgets.lines_view import LinesBlock
 if TYPE_CHECKING:
     from quarterdeck.model.job import Job
     from quarterdeck.tui.app import ConsoleApp
+    from quarterdeck.tui.widgets.selection import SelectionView
 
 
 class ConsoleScreen(Screen[None]):
@@ -126,3 +127,71 @@ class PageScreen(ConsoleScreen):
 
     def _scroll(self, lines: int) -> None:
         self.page.scroll_to(y=self.page.scroll_offset.y + lines, animate=False, immediate=True)
+
+
+class RowsScreen(ConsoleScreen):
+    """A table of which something is selected, and what follows the selection."""
+
+    AUTO_FOCUS = ""
+
+    @property
+    def table(self) -> SelectionView:
+        """The table."""
+        raise NotImplementedError
+
+    def draw_selected(self) -> None:
+        """Draw what follows the selection."""
+        raise NotImplementedError
+
+    def do_back(self) -> None:
+        """Go back."""
+        self.app.pop_screen()
+
+    def do_leave(self) -> None:
+        """Go back, whatever is filtered or marked."""
+        self.app.pop_screen()
+
+    def do_up(self) -> None:
+        """Select the row above."""
+        self.table.move(-1)
+        self.draw_selected()
+
+    def do_down(self) -> None:
+        """Select the row below."""
+        self.table.move(1)
+        self.draw_selected()
+
+    def do_page_up(self) -> None:
+        """Select a row one window above."""
+        self.table.page(-1)
+        self.draw_selected()
+
+    def do_page_down(self) -> None:
+        """Select a row one window below."""
+        self.table.page(1)
+        self.draw_selected()
+
+    def do_top(self) -> None:
+        """Select the first row."""
+        self.table.to_end(last=False)
+        self.draw_selected()
+
+    def do_bottom(self) -> None:
+        """Select the last row."""
+        self.table.to_end(last=True)
+        self.draw_selected()
+
+    # ---- mouse
+
+    def on_selection_view_selected(self) -> None:
+        """A click."""
+        self.draw_selected()
+
+    def on_selection_view_opened(self) -> None:
+        """A double click."""
+        self.draw_selected()
+        self.action_run("open")
+
+    def on_selection_view_acted_on(self) -> None:
+        """The right button."""
+        self.draw_selected()

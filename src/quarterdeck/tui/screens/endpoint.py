@@ -11,18 +11,18 @@ from quarterdeck.model.fleet import EndpointView
 from quarterdeck.tui.cells import Moment
 from quarterdeck.tui.commands import bindings
 from quarterdeck.tui.contract import Frame
-from quarterdeck.tui.detail.charts import WINDOWS, Look
 from quarterdeck.tui.detail.head import missing_line
 from quarterdeck.tui.detail.page import CHARTS, Sheet, sheet
 from quarterdeck.tui.detail.raw import raw_text
 from quarterdeck.tui.lines import EMPTY_LINE
 from quarterdeck.tui.screens.acting import ActingScreen
-from quarterdeck.tui.screens.base import PageScreen
+from quarterdeck.tui.screens.charting import ChartingScreen
 from quarterdeck.tui.widgets.lines_view import LinesBlock
 from quarterdeck.tui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
     from quarterdeck.tui.acting.choices import Target
+    from quarterdeck.tui.detail.charts import Drawing
 
 HINTS = (
     ("Esc", "back"),
@@ -37,7 +37,7 @@ HINTS = (
 )
 
 
-class EndpointScreen(ActingScreen, PageScreen):
+class EndpointScreen(ActingScreen, ChartingScreen):
     """The page of the endpoint called ``endpoint``."""
 
     where = "endpoint"
@@ -55,7 +55,6 @@ class EndpointScreen(ActingScreen, PageScreen):
         self._charts = LinesBlock(id="charts")
         self._charts.display = False
         self._status = StatusLine()
-        self._look = Look()
         self._sheet: Sheet | None = None
         self._view: EndpointView | None = None
         self._moment = Moment(0.0)
@@ -136,43 +135,6 @@ class EndpointScreen(ActingScreen, PageScreen):
         else:
             ask(self.console_app, self._view)
 
-    def do_window(self) -> None:
-        """The next window of the charts."""
-        if not self._has_charts():
-            return
-        self._look = self._look._replace(window=(self._look.window + 1) % len(WINDOWS))
-        self._bring_charts()
-
-    def do_earlier(self) -> None:
-        """The time cursor one column back."""
-        self._move_cursor(-1)
-
-    def do_later(self) -> None:
-        """The time cursor one column forward."""
-        self._move_cursor(1)
-
-    def do_top(self) -> None:
-        """The first line; where the time cursor stands, the beginning of the window."""
-        if self._look.cursor is None:
-            super().do_top()
-        else:
-            self._move_cursor(-(1 << 20))
-
-    def do_bottom(self) -> None:
-        """The last line; where the time cursor stands, the end of the window."""
-        if self._look.cursor is None:
-            super().do_bottom()
-        else:
-            self._move_cursor(1 << 20)
-
-    def do_back(self) -> None:
-        """Take the time cursor away; without one, go back."""
-        if self._look.cursor is None:
-            super().do_back()
-        else:
-            self._look = self._look._replace(cursor=None)
-            self.console_app.redraw()
-
     def do_next_section(self) -> None:
         """The next section to the top of the page."""
         below = [line for _, line in self._sections() if line > self._offset]
@@ -185,22 +147,12 @@ class EndpointScreen(ActingScreen, PageScreen):
 
     # ---- the charts
 
-    def _has_charts(self) -> bool:
-        if self._sheet is not None and self._sheet.charts is not None:
-            return True
-        self.console_app.say("there is nothing to draw a chart of yet")
-        return False
+    @property
+    def charts(self) -> Drawing | None:
+        """The charts that are drawn."""
+        return self._sheet.charts if self._sheet is not None else None
 
-    def _move_cursor(self, by: int) -> None:
-        """Columns to the right; the first time, the cursor appears at the end of the window."""
-        if not self._has_charts() or self._sheet is None or self._sheet.charts is None:
-            return
-        axis, cursor = self._sheet.charts.axis, self._sheet.charts.cursor
-        place = axis.cells - 1 if cursor is None else min(max(0, cursor + by), axis.cells - 1)
-        self._look = self._look._replace(cursor=axis.middle(place))
-        self._bring_charts()
-
-    def _bring_charts(self) -> None:
+    def bring_charts(self) -> None:
         """Draw them, and scroll to them where none of them is in view."""
         self.console_app.redraw()
         place = next((line for title, line in self._sections() if title == CHARTS), None)

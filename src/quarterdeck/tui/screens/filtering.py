@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from textual.widget import Widget
-
 from quarterdeck.tui.screens.base import ConsoleScreen
+from quarterdeck.tui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
     from quarterdeck.tui.widgets.prompt import FilterPrompt
@@ -28,23 +27,27 @@ class FilteringScreen(ConsoleScreen):
         raise NotImplementedError
 
     @property
-    def above_prompt(self) -> Widget:
-        """What the line is put in front of."""
-        raise NotImplementedError
-
-    @property
     def typing(self) -> bool:
         """Whether a filter is being typed."""
         return self._prompt is not None and self._prompt.display
+
+    def open_selected(self) -> None:
+        """Open what is selected."""
+
+    def do_open(self) -> None:
+        """Open what is selected; Enter may have been pressed before the line had the keys."""
+        if self.typing:
+            self.close_prompt()
+        else:
+            self.open_selected()
 
     def do_filter(self) -> None:
         """Ask for a filter."""
         if self._prompt is None:
             from quarterdeck.tui.widgets.prompt import FilterPrompt
 
-            self._prompt = FilterPrompt()
-            self._prompt.placeholder = self.filter_hint
-            self.mount(self._prompt, before=self.above_prompt)
+            self._prompt = FilterPrompt(self.filter_hint)
+            self.mount(self._prompt, before=self.query_one(StatusLine))
         else:
             self._prompt.display = True
             self.set_focus(self._prompt)

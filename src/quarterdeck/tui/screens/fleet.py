@@ -12,6 +12,8 @@ from quarterdeck.tui.contract import Frame
 from quarterdeck.tui.lines import beside, shortened
 from quarterdeck.tui.rows import ORDERS
 from quarterdeck.tui.screens.acting import ActingScreen
+from quarterdeck.tui.screens.base import RowsScreen
+from quarterdeck.tui.screens.filtering import FilteringScreen
 from quarterdeck.tui.widgets.fleet_table import FleetTable, empty_lines
 from quarterdeck.tui.widgets.gpu_strip import GpuStrip
 from quarterdeck.tui.widgets.lines_view import LinesBlock
@@ -20,7 +22,6 @@ from quarterdeck.tui.widgets.status_line import Banner, StatusLine
 if TYPE_CHECKING:
     from quarterdeck.model.fleet import EndpointView
     from quarterdeck.tui.acting.choices import Target
-    from quarterdeck.tui.widgets.prompt import FilterPrompt
 
 SMALLEST_PREVIEW = 10
 """Lines that must be free before the selected endpoint is shown in full under the table."""
@@ -41,17 +42,16 @@ HINTS = (
 )
 
 
-class FleetScreen(ActingScreen):
+class FleetScreen(ActingScreen, FilteringScreen, RowsScreen):
     """The top view."""
 
     where = "fleet"
     BINDINGS = bindings("fleet")
-    AUTO_FOCUS = ""
+    filter_hint = "filter: name, engine, model, host or state; !word drops it"
 
     def __init__(self, problems: tuple[str, ...] = (), of_theme: tuple[str, ...] = ()) -> None:
         super().__init__()
         self._banner = Banner(problems, of_theme) if problems or of_theme else None
-        self._prompt: FilterPrompt | None = None
         self._table = FleetTable()
         self._strip = GpuStrip()
         self._status = StatusLine()
@@ -76,10 +76,10 @@ class FleetScreen(ActingScreen):
         self._frame = frame
         self._table.empty = empty_lines(self.console_app.welcome, self.room.width, filtered=bool(self._table.needle))
         self._table.show(frame)
-        room = self.room.height - 1 - self._typing - (self._banner.size.height if self._banner else 0)
+        room = self.room.height - 1 - self.typing - (self._banner.size.height if self._banner else 0)
         height = self._strip.show_hosts(frame.fleet.hosts, len(self._table.rows), room, frame.now)
         self._make_room(room - height - len(self._table.rows) - 2)
-        self._draw_selected()
+        self.draw_selected()
 
     def _make_room(self, free: int) -> None:
         """Give what the table leaves to the selected endpoint's page, where that is worth it."""
@@ -96,7 +96,7 @@ class FleetScreen(ActingScreen):
             self._table_height = height
             self._table.styles.height = height
 
-    def _draw_selected(self) -> None:
+    def draw_selected(self) -> None:
         """What follows the selection: the page under the table, and the status line."""
         view = self._table.selected_view
         if self._preview is not None and self._preview.display and view is not None and self._frame is not None:
@@ -113,10 +113,6 @@ class FleetScreen(ActingScreen):
                 lines = beside(lines, latest, width - events + 1)
             self._preview.show(lines)
         self._draw_status()
-
-    @property
-    def _typing(self) -> bool:
-        return self._prompt is not None and self._prompt.display
 
     def _draw_status(self) -> None:
         if self._frame is None:
@@ -140,16 +136,25 @@ class FleetScreen(ActingScreen):
             return ""
         return f"{view.name}: {reason_text(view)}" if view.reason else ""
 
+    # ---- the filter
+
+    @property
+    def needle(self) -> str:
+        """The filter in force."""
+        return self._table.needle
+
+    def set_needle(self, needle: str) -> None:
+        """Another filter."""
+        self._table.change(needle=needle)
+
     # ---- commands
 
-    def do_open(self) -> None:
+    def open_selected(self) -> None:
         """Open the selected endpoint."""
         from quarterdeck.model.models import ModelReading
 
         row = self._table.selected_row
-        if self._typing:  # Enter was pressed before the prompt had the keys
-            self._close_prompt()
-        elif row is None:
+        if row is None:
             self.console_app.say("there is nothing to open")
         elif isinstance(row.part, ModelReading):
             from quarterdeck.tui.screens.model import ModelScreen
@@ -177,58 +182,25 @@ class FleetScreen(ActingScreen):
     @property
     def takes_keys(self) -> bool:
         """Not while a filter is typed."""
-        return not self._typing
+        return not self.typing
 
     def do_mark(self) -> None:
         """Mark the row."""
         self._table.mark()
-        self._draw_selected()
+        self.draw_selected()
 
     def do_back(self) -> None:
         """Take the marks away, else clear the filter."""
-        if self._table.marked and not self._typing:
+        if self._table.marked and not self.typing:
             self._table.marked.clear()
             self._table.update_lines()
             self._draw_status()
-            return
-        self._close_prompt()
-        if self._prompt is not None:
-            self._prompt.clear()
-        self._set_filter("")
+        else:
+            self.clear_filter()
 
     def do_leave(self) -> None:
         """Quit."""
         self.console_app.do_quit()
-
-    def do_up(self) -> None:
-        """Select the row above."""
-        self._table.move(-1)
-        self._draw_selected()
-
-    def do_down(self) -> None:
-        """Select the row below."""
-        self._table.move(1)
-        self._draw_selected()
-
-    def do_page_up(self) -> None:
-        """Select a row one window above."""
-        self._table.page(-1)
-        self._draw_selected()
-
-    def do_page_down(self) -> None:
-        """Select a row one window below."""
-        self._table.page(1)
-        self._draw_selected()
-
-    def do_top(self) -> None:
-        """Select the first row."""
-        self._table.select(0)
-        self._draw_selected()
-
-    def do_bottom(self) -> None:
-        """Select the last row."""
-        self._table.select(len(self._table.rows) - 1)
-        self._draw_selected()
 
     def do_unfold(self) -> None:
         """Show what is below the endpoint."""
@@ -255,46 +227,9 @@ class FleetScreen(ActingScreen):
         self._table.change(order=order)
         self.console_app.say(f"sorted {order.label}" if order.id == "name" else order.label)
 
-    def do_filter(self) -> None:
-        """Ask for a filter, which works while it is typed."""
-        if self._prompt is None:
-            from quarterdeck.tui.widgets.prompt import FilterPrompt
+    # ---- mouse
 
-            self._prompt = FilterPrompt()
-            self.mount(self._prompt, before=self._status)
-        else:
-            self._prompt.display = True
-            self.set_focus(self._prompt)
-        self.console_app.redraw()
-
-    def takes_text(self, character: str) -> bool:
-        """What was typed before the prompt had the keys."""
-        if self._prompt is None or not self._typing:
-            return False
-        self._prompt.take(character)
-        return True
-
-    def _set_filter(self, needle: str) -> None:
-        if needle != self._table.needle:
-            self._table.change(needle=needle)
-            self.console_app.redraw()
-
-    def _close_prompt(self) -> None:
-        if self._prompt is not None and self._typing:
-            self._set_filter(self._prompt.text)  # news of the last keys may still be under way
-            self.set_focus(None)
-            self._prompt.display = False
-            self.console_app.redraw()
-
-    def on_input_changed(self, event: object) -> None:
-        """The filter is being typed."""
-        self._set_filter(str(getattr(event, "value", "")))
-
-    on_fleet_table_opened = do_open  # a double click
-
-    def on_fleet_table_acted_on(self) -> None:
+    def on_selection_view_acted_on(self) -> None:
         """Right click."""
-        self._draw_selected()
+        self.draw_selected()
         self.act_on(self._table.pointed_at)
-
-    on_fleet_table_selected = _draw_selected  # a click

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from textual.app import ComposeResult
 
 from quarterdeck.tui.cells import Moment
@@ -12,13 +10,11 @@ from quarterdeck.tui.contract import Frame
 from quarterdeck.tui.gpus.panel import panel_lines
 from quarterdeck.tui.gpus.scene import ORDERS, Scene, letters, orphans
 from quarterdeck.tui.gpus.summary import Summary, summary_line
-from quarterdeck.tui.screens.base import ConsoleScreen
+from quarterdeck.tui.screens.base import RowsScreen
+from quarterdeck.tui.screens.filtering import FilteringScreen
 from quarterdeck.tui.widgets.gpu_table import GpuTable
 from quarterdeck.tui.widgets.lines_view import LinesBlock
 from quarterdeck.tui.widgets.status_line import StatusLine
-
-if TYPE_CHECKING:
-    from quarterdeck.tui.widgets.prompt import FilterPrompt
 
 SMALLEST_PANEL = 6
 PANEL = 12
@@ -27,12 +23,12 @@ HINTS = (("Esc", "fleet"), ("?", "help"), ("Enter", "open"), ("s", "sort"), ("/"
 WITH_ORPHAN = (HINTS[0], ("x", "end the orphan"), *HINTS[1:])
 
 
-class GpusScreen(ConsoleScreen):
+class GpusScreen(FilteringScreen, RowsScreen):
     """The GPU view."""
 
     where = "gpus"
     BINDINGS = bindings("gpus")
-    AUTO_FOCUS = ""
+    filter_hint = "filter: machine, GPU, model, process, user or trouble; !word drops it"
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,7 +36,6 @@ class GpusScreen(ConsoleScreen):
         self._table = GpuTable()
         self._panel = LinesBlock(id="panel", height=0)
         self._status = StatusLine()
-        self._prompt: FilterPrompt | None = None
         self._frame: Frame | None = None
         self._heights = (-1, -1)
 
@@ -57,13 +52,13 @@ class GpusScreen(ConsoleScreen):
         """Bring a frame to the widgets."""
         self._frame = frame
         scene = Scene(frame.fleet, letters(frame.fleet.hosts), Moment(frame.now, frame.unix))
-        room = self.room.height - 2 - self._typing
+        room = self.room.height - 2 - self.typing
         self._table.show(scene, room - PANEL)
         table = self._table
         summary = Summary(table.entries, sum(len(host.gpus) for host in frame.fleet.hosts), table.order, table.needle)
         self._summary.show([summary_line(summary, frame.now, self.room.width)])
         self._give_room(room)
-        self._draw_selected()
+        self.draw_selected()
 
     def _give_room(self, room: int) -> None:
         """The panel gets what the GPUs leave, and its least where they don't fit; nothing where there is no room for both."""
@@ -74,7 +69,7 @@ class GpusScreen(ConsoleScreen):
             self._heights = heights
             self._table.styles.height, self._panel.styles.height = heights
 
-    def _draw_selected(self) -> None:
+    def draw_selected(self) -> None:
         """What follows the selection: the panel and the status line."""
         frame, entry = self._frame, self._table.entry
         if frame is None:
@@ -87,18 +82,12 @@ class GpusScreen(ConsoleScreen):
         hints = WITH_ORPHAN if entry is not None and orphans(entry.gpu) else HINTS
         self._status.show_status(self.status_of(frame, hints))
 
-    @property
-    def _typing(self) -> bool:
-        return self._prompt is not None and self._prompt.display
-
     # ---- commands
 
-    def do_open(self) -> None:
+    def open_selected(self) -> None:
         """The page of the selected GPU."""
         entry = self._table.entry
-        if self._typing:
-            self._close_prompt()
-        elif entry is None:
+        if entry is None:
             self.console_app.say("there is no GPU to open")
         else:
             from quarterdeck.tui.screens.gpu import GpuScreen
@@ -107,57 +96,18 @@ class GpusScreen(ConsoleScreen):
 
     def do_back(self) -> None:
         """Clear the filter, else back to the fleet."""
-        if self._typing or self._table.needle:
-            self._close_prompt()
-            if self._prompt is not None:
-                self._prompt.value = ""
-            self._set_filter("")
-        else:
+        if not self.clear_filter():
             self.app.pop_screen()
-
-    def do_leave(self) -> None:
-        """Back to the fleet."""
-        self.app.pop_screen()
-
-    def do_up(self) -> None:
-        """The row above."""
-        self._table.move(-1)
-        self._draw_selected()
-
-    def do_down(self) -> None:
-        """The row below."""
-        self._table.move(1)
-        self._draw_selected()
 
     def do_previous_gpu(self) -> None:
         """The GPU before."""
-        self._table.move(0, -1)
-        self._draw_selected()
+        self._table.step(-1)
+        self.draw_selected()
 
     def do_next_gpu(self) -> None:
         """The GPU after."""
-        self._table.move(0, 1)
-        self._draw_selected()
-
-    def do_page_up(self) -> None:
-        """A window up."""
-        self._table.page(-1)
-        self._draw_selected()
-
-    def do_page_down(self) -> None:
-        """A window down."""
-        self._table.page(1)
-        self._draw_selected()
-
-    def do_top(self) -> None:
-        """The first GPU."""
-        self._table.to_end(last=False)
-        self._draw_selected()
-
-    def do_bottom(self) -> None:
-        """The last GPU."""
-        self._table.to_end(last=True)
-        self._draw_selected()
+        self._table.step(1)
+        self.draw_selected()
 
     def do_sort(self) -> None:
         """The next order."""
@@ -173,45 +123,11 @@ class GpusScreen(ConsoleScreen):
 
     # ---- the filter
 
-    def do_filter(self) -> None:
-        """Ask for a filter, which works while it is typed."""
-        if self._prompt is None:
-            from quarterdeck.tui.widgets.prompt import FilterPrompt
+    @property
+    def needle(self) -> str:
+        """The filter in force."""
+        return self._table.needle
 
-            self._prompt = FilterPrompt()
-            self._prompt.placeholder = "filter: machine, GPU, model, process, user or trouble; !word drops it"
-            self.mount(self._prompt, before=self._status)
-        else:
-            self._prompt.display = True
-            self.set_focus(self._prompt)
-        self.console_app.redraw()
-
-    def takes_text(self, character: str) -> bool:
-        """What was typed before the prompt had the keys."""
-        if self._prompt is None or not self._typing:
-            return False
-        self._prompt.take(character)
-        return True
-
-    def _set_filter(self, needle: str) -> None:
-        if needle != self._table.needle:
-            self._table.change(needle=needle)
-            self.console_app.redraw()
-
-    def _close_prompt(self) -> None:
-        if self._prompt is not None and self._typing:
-            self.set_focus(None)
-            self._prompt.display = False
-            self.console_app.redraw()
-
-    def on_input_changed(self, event: object) -> None:
-        """The filter is being typed."""
-        self._set_filter(str(getattr(event, "value", "")))
-
-    def on_gpu_table_opened(self) -> None:
-        """Double click."""
-        self.do_open()
-
-    def on_gpu_table_selected(self) -> None:
-        """Click."""
-        self._draw_selected()
+    def set_needle(self, needle: str) -> None:
+        """Another filter."""
+        self._table.change(needle=needle)

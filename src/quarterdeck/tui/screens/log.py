@@ -15,13 +15,13 @@ from quarterdeck.tui.contract import Frame
 from quarterdeck.tui.lines import MUTED, STRONG, WARN, Line, Run, spread
 from quarterdeck.tui.log.lines import log_lines, matching, note
 from quarterdeck.tui.screens.base import PageScreen
+from quarterdeck.tui.screens.filtering import FilteringScreen
 from quarterdeck.tui.widgets.lines_view import LinesBlock
 from quarterdeck.tui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
     from quarterdeck.model.job import Job
     from quarterdeck.tui.app import ConsoleApp
-    from quarterdeck.tui.widgets.prompt import FilterPrompt
 
 HINTS = (("Esc", "back"), ("/", "search"), ("n N", "next, previous"), ("f", "follow"), ("G", "newest"))
 
@@ -44,11 +44,12 @@ def open_job_log(app: ConsoleApp, job: Job) -> None:
     app.push_screen(LogScreen(of_file(title, JobFolder().log_path(job.id)), job.id))
 
 
-class LogScreen(PageScreen):
+class LogScreen(FilteringScreen, PageScreen):
     """A log."""
 
     where = "log"
     BINDINGS = bindings("log")
+    filter_hint = "search; n and N go to the next and the previous"
 
     def __init__(self, source: LogSource, job: str = "") -> None:
         """``job``: the id of the job whose log it is."""
@@ -63,7 +64,6 @@ class LogScreen(PageScreen):
         self._shown: tuple[int, int, str, str] = (-1, 0, "", "")
         self._starts: list[int] = []
         """Where on the page each line of the log begins."""
-        self._prompt: FilterPrompt | None = None
         self._needle = ""
         self._hit: int | None = None
 
@@ -150,10 +150,10 @@ class LogScreen(PageScreen):
 
     def do_back(self) -> None:
         """End the search, else go back."""
-        if self._prompt is not None and self._prompt.display:
-            self._close_prompt()
+        if self.typing:
+            self.close_prompt()
         elif self._needle:
-            self._search("")
+            self.set_needle("")
         else:
             self.app.pop_screen()
 
@@ -161,44 +161,22 @@ class LogScreen(PageScreen):
         """Go back."""
         self.app.pop_screen()
 
-    def do_filter(self) -> None:
-        """Search while it is typed."""
-        if self._prompt is None:
-            from quarterdeck.tui.widgets.prompt import FilterPrompt
+    @property
+    def needle(self) -> str:
+        """What is searched for."""
+        return self._needle
 
-            self._prompt = FilterPrompt()
-            self._prompt.placeholder = "search; n and N go to the next and the previous"
-            self.mount(self._prompt, before=self._status)
-        else:
-            self._prompt.display = True
-            self.set_focus(self._prompt)
-
-    def takes_text(self, character: str) -> bool:
-        """What was typed before the prompt had the keys."""
-        if self._prompt is None or not self._prompt.display:
-            return False
-        self._prompt.take(character)
-        return True
-
-    def do_open(self) -> None:
-        """Enter ends the typing."""
-        self._close_prompt()
-
-    def _close_prompt(self) -> None:
-        if self._prompt is not None and self._prompt.display:
-            self._search(self._prompt.text)
-            self.set_focus(None)
-            self._prompt.display = False
-            self.do_earlier_hit()
-
-    def on_input_changed(self, event: object) -> None:
-        """What is searched for is being typed."""
-        self._search(str(getattr(event, "value", "")))
-
-    def _search(self, needle: str) -> None:
+    def set_needle(self, needle: str) -> None:
+        """Search for something else."""
         self._needle = needle.strip()
         self._hit = None
         self.refresh_log()
+
+    def close_prompt(self) -> None:
+        """It is typed: to the newest line that has it."""
+        if self.typing:
+            super().close_prompt()
+            self.do_earlier_hit()
 
     def do_next_hit(self) -> None:
         """The next line that has it."""

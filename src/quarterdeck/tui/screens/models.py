@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
-from textual.widget import Widget
 
 from quarterdeck.tui.commands import bindings
 from quarterdeck.tui.contract import Frame
@@ -14,6 +13,7 @@ from quarterdeck.tui.models.rows import Group, ModelRow
 from quarterdeck.tui.models.state import ModelsState, licence_of
 from quarterdeck.tui.models.table import ModelTable
 from quarterdeck.tui.screens.acting import ActingScreen
+from quarterdeck.tui.screens.base import RowsScreen
 from quarterdeck.tui.screens.filtering import FilteringScreen
 from quarterdeck.tui.screens.model import ModelScreen
 from quarterdeck.tui.widgets.lines_view import LinesBlock
@@ -36,12 +36,11 @@ HINTS = (
 GROUPED_HINTS = tuple(("Tab", "one by one") if key == "Tab" else (key, label) for key, label in HINTS)
 
 
-class ModelsScreen(ActingScreen, FilteringScreen):
+class ModelsScreen(ActingScreen, FilteringScreen, RowsScreen):
     """The models, and below them the selected one."""
 
     where = "models"
     BINDINGS = bindings("models")
-    AUTO_FOCUS = ""
     filter_hint = "filter: model, endpoint, host, state, boundary, quantisation; !word drops it"
 
     def __init__(self, state: ModelsState) -> None:
@@ -72,9 +71,9 @@ class ModelsScreen(ActingScreen, FilteringScreen):
         self._table.empty = empty_lines(frame.fleet, self.needle, self.console_app.welcome, width)
         self._table.show(frame)
         self._summary.show([summary_line(self._table.all, self._table.shown_models, self.state, width)])
-        self._draw_selected()
+        self.draw_selected()
 
-    def _draw_selected(self) -> None:
+    def draw_selected(self) -> None:
         """What follows the selection."""
         if self._frame is None:
             return
@@ -107,11 +106,6 @@ class ModelsScreen(ActingScreen, FilteringScreen):
         self.state.needle = needle
         self._table.change()
 
-    @property
-    def above_prompt(self) -> Widget:
-        """The status line."""
-        return self._status
-
     # ---- what is acted on
 
     @property
@@ -141,12 +135,10 @@ class ModelsScreen(ActingScreen, FilteringScreen):
 
     # ---- commands
 
-    def do_open(self) -> None:
+    def open_selected(self) -> None:
         """The page of the selected model."""
         shown = self._table.selected
-        if self.typing:  # Enter was pressed before the prompt had the keys
-            self.close_prompt()
-        elif shown is None:
+        if shown is None:
             self.console_app.say("there is nothing to open")
         elif isinstance(shown.row, Group):
             self.console_app.say("the rows below have a page each; a acts on all of them")
@@ -167,18 +159,14 @@ class ModelsScreen(ActingScreen, FilteringScreen):
         if self.state.marked and not self.typing:
             self.state.marked = set()
             self._table.update_lines()
-            self._draw_selected()
+            self.draw_selected()
         elif not self.clear_filter():
             self.app.pop_screen()
-
-    def do_leave(self) -> None:
-        """Back to the fleet."""
-        self.app.pop_screen()
 
     def do_mark(self) -> None:
         """Mark the row."""
         self._table.mark()
-        self._draw_selected()
+        self.draw_selected()
 
     def do_group(self) -> None:
         """By name, or one by one."""
@@ -195,44 +183,11 @@ class ModelsScreen(ActingScreen, FilteringScreen):
         self._table.change()
         self.console_app.say(f"sorted {order.label}" if order.label.startswith("by ") else order.label)
 
-    def do_up(self) -> None:
-        """The row above."""
-        self._table.move(-1)
-        self._draw_selected()
-
-    def do_down(self) -> None:
-        """The row below."""
-        self._table.move(1)
-        self._draw_selected()
-
-    def do_page_up(self) -> None:
-        """A window up."""
-        self._table.page(-1)
-        self._draw_selected()
-
-    def do_page_down(self) -> None:
-        """A window down."""
-        self._table.page(1)
-        self._draw_selected()
-
-    def do_top(self) -> None:
-        """The first row."""
-        self._table.select(0)
-        self._draw_selected()
-
-    def do_bottom(self) -> None:
-        """The last row."""
-        self._table.select(len(self._table.rows) - 1)
-        self._draw_selected()
-
     # ---- mouse
 
-    on_model_table_opened = do_open  # a double click
-    on_model_table_selected = _draw_selected  # a click
-
-    def on_model_table_acted_on(self) -> None:
+    def on_selection_view_acted_on(self) -> None:
         """Right click."""
         from quarterdeck.tui.acting.flow import begin
 
-        self._draw_selected()
+        self.draw_selected()
         begin(self.console_app, self._targets(self._table.pointed_at))

@@ -11,7 +11,6 @@ from quarterdeck.tui.commands import bindings
 from quarterdeck.tui.contract import Frame
 from quarterdeck.tui.lines import MUTED, STRONG, Line, Run, spread
 from quarterdeck.tui.screens.base import PageScreen
-from quarterdeck.tui.status import Status
 from quarterdeck.tui.widgets.lines_view import LinesBlock
 from quarterdeck.tui.widgets.status_line import StatusLine
 
@@ -50,8 +49,4 @@ class ReadingScreen(PageScreen):
             title = spread((Run(f"  {printable(self._title, 160)}", STRONG),), (Run("Esc goes back ", MUTED),), width)
             self._head.show([Line(title, "head")])
             self._page.show(self._make(max(1, width - 1)))
-        app = self.console_app
-        started = app.engine is not None
-        self._status.show_status(
-            Status(frame.fleet, app.interval, paused=app.paused, started=started, notice=app.notice, hints=HINTS)
-        )
+        self._status.show_status(self.status_of(frame, HINTS))

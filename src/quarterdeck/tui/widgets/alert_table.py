@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from textual import events
-
 from quarterdeck.model.alerts.alert import Alert
 from quarterdeck.model.fleet import EMPTY_FLEET
 from quarterdeck.model.happening import Happening
@@ -11,10 +9,10 @@ from quarterdeck.tui.alerts import lines
 from quarterdeck.tui.alerts.timeline import event_line, matches
 from quarterdeck.tui.contract import Frame
 from quarterdeck.tui.lines import EMPTY_LINE, MUTED, Line, Run, cut
-from quarterdeck.tui.widgets.lines_view import LinesView
+from quarterdeck.tui.widgets.selection import RowsView
 
 
-class AlertTable(LinesView):
+class AlertTable(RowsView):
     """One row an alert, or one a happening, under a line of titles."""
 
     def __init__(self) -> None:
@@ -25,7 +23,6 @@ class AlertTable(LinesView):
         self.needle = ""
         self.happenings: tuple[Happening, ...] = ()
         self._chosen: object = None
-        self._at = 0
 
     @property
     def alerts(self) -> tuple[Alert, ...]:
@@ -71,24 +68,9 @@ class AlertTable(LinesView):
         self.scroll_to(y=0, animate=False, immediate=True)
         self.show(self._frame)
 
-    def select(self, place: int) -> None:
-        """Select the row at ``place``, or the nearest there is."""
-        if not self.count:
-            return
-        self._at = max(0, min(place, self.count - 1))
+    def chosen(self) -> None:
+        """On top of the time line: whatever comes next, not this one."""
         self._chosen = self._identity(self._at) if self._at or not self.timeline else None
-        top, window = self.scroll_offset.y, max(1, self.size.height - 1)
-        if not top <= self._at < top + window:
-            self.scroll_to(y=max(0, self._at - window // 2), animate=False, immediate=True)
-        self.update_lines()
-
-    def move(self, by: int) -> None:
-        """Select another row."""
-        self.select(self._at + by)
-
-    def page(self, pages: int) -> None:
-        """Move by windows."""
-        self.move(pages * max(1, self.size.height - 2))
 
     def line_at(self, y: int) -> Line:
         """The titles, then the rows in view."""
@@ -116,9 +98,3 @@ class AlertTable(LinesView):
         selected = place == self._at
         line = event_line(self.happenings[place], width - 2, self._frame.unix)
         return Line((Run("▌ " if selected else "  ", "accent"), *line.runs), "selected" if selected else "")
-
-    def on_click(self, event: events.Click) -> None:
-        """Select."""
-        if event.y:
-            self.select(event.y - 1 + self.scroll_offset.y)
-            self.app.call_later(self.screen.draw_selected)  # type: ignore[attr-defined]

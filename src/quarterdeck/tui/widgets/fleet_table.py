@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from textual import events
-from textual.message import Message
 
 from quarterdeck.model.fleet import EMPTY_FLEET, EndpointView
 from quarterdeck.tui.cells import Moment, header, row_line
@@ -13,25 +12,14 @@ from quarterdeck.tui.columns import MARKER, Layout, layout
 from quarterdeck.tui.contract import Frame
 from quarterdeck.tui.lines import EMPTY_LINE, FAINT, MUTED, PLAIN, STRONG, Line, Run, cell_width, wrap
 from quarterdeck.tui.rows import ORDERS, Key, Order, Row, endpoints, has_parts, rows, wanted_widths
-from quarterdeck.tui.widgets.lines_view import LinesView
+from quarterdeck.tui.widgets.selection import RowsView
 
 if TYPE_CHECKING:
     from quarterdeck.model.alerts.alert import Alert
 
-_RIGHT = 3
 
-
-class FleetTable(LinesView):
+class FleetTable(RowsView):
     """One row an endpoint, under a line of titles. What was selected stays selected wherever it moves."""
-
-    class Opened(Message):
-        """A row was double-clicked."""
-
-    class ActedOn(Message):
-        """A row was clicked with the right button."""
-
-    class Selected(Message):
-        """Another row was selected with the mouse."""
 
     def __init__(self) -> None:
         super().__init__(id="fleet")
@@ -43,10 +31,14 @@ class FleetTable(LinesView):
         self.marked: set[Key] = set()
         self.empty: list[Line] = []
         """Shown, centred, while there is no row."""
-        self._at = 0
         self._alarms: dict[str, str] = {}
         self._frame = Frame(EMPTY_FLEET, 0.0, 0.0)
         self._layout: Layout = layout(0, {})
+
+    @property
+    def count(self) -> int:
+        """Rows."""
+        return len(self.rows)
 
     @property
     def layout_now(self) -> Layout:
@@ -91,7 +83,7 @@ class FleetTable(LinesView):
         self.order = order or self.order
         self.needle = self.needle if needle is None else needle
         self.rearrange()
-        self._keep_in_view()
+        self.keep_in_view()
         self.update_lines()
 
     def _table_width(self) -> int:
@@ -114,27 +106,9 @@ class FleetTable(LinesView):
 
     # ---- moving and folding
 
-    def move(self, by: int) -> None:
-        """Select another row."""
-        self.select(self._at + by)
-
-    def select(self, place: int) -> None:
-        """Select the row at ``place``, or the nearest there is."""
-        if not self.rows:
-            return
-        self._at = max(0, min(place, len(self.rows) - 1))
+    def chosen(self) -> None:
+        """From now on it is this row that is selected, not the one on top."""
         self.selected = self.rows[self._at].key
-        self._keep_in_view()
-        self.update_lines()
-
-    def hold(self) -> None:
-        """Choose the row that is selected because it is on top."""
-        if self.rows:
-            self.selected = self.rows[self._at].key
-
-    def page(self, pages: int) -> None:
-        """Move by windows."""
-        self.move(pages * max(1, self._window() - 1))
 
     def fold(self, opened: bool) -> bool:
         """Open or close the selected endpoint; ``False`` if there is nothing to do."""
@@ -144,7 +118,7 @@ class FleetTable(LinesView):
         self.opened ^= {row.view.name}
         self.selected = (row.view.name, "")
         self.rearrange()
-        self._keep_in_view()
+        self.keep_in_view()
         self.update_lines()
         return True
 
@@ -166,17 +140,6 @@ class FleetTable(LinesView):
         """What the right button means: the selected row, and where that is one of the marked ones, all of them."""
         row = self.selected_row
         return self.acted_on if row is None or row.key in self.marked else [row]
-
-    def _window(self) -> int:
-        return max(0, self.size.height - 1)
-
-    def _keep_in_view(self) -> None:
-        """Scroll by half a window: each scroll repaints much, so there should be few."""
-        top, window = self.scroll_offset.y, self._window()
-        if window and not top <= self._at < top + window:
-            half = window // 2
-            wanted = self._at - half if self._at >= top + window else self._at - (window - 1 - half)
-            self.scroll_to(y=max(0, wanted), animate=False, immediate=True)
 
     # ---- drawing
 
@@ -206,24 +169,15 @@ class FleetTable(LinesView):
     def resized(self) -> None:
         """Other columns may fit now."""
         self.rearrange()
-        self._keep_in_view()
+        self.keep_in_view()
 
     # ---- mouse
 
-    def on_click(self, event: events.Click) -> None:
-        """Select; a click on the triangle unfolds, a double click opens, the right button asks what can be done."""
-        place = event.y - 1 + self.scroll_offset.y
-        if event.y == 0 or place >= len(self.rows):
-            return
-        self.select(place)
+    def clicked(self, event: events.Click) -> None:
+        """A click on the triangle unfolds."""
         row = self.rows[self._at]
-        if event.button == _RIGHT:
-            self.post_message(self.ActedOn())
-        elif event.x < MARKER and row.part is None:
+        if event.x < MARKER and row.part is None:
             self.fold(row.view.name not in self.opened)
-            self.post_message(self.Selected())
-        else:
-            self.post_message(self.Opened() if event.chain == 2 else self.Selected())
 
 
 def empty_lines(welcome: tuple[str, ...], width: int, *, filtered: bool) -> list[Line]:

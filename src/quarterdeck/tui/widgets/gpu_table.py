@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from textual import events
-from textual.message import Message
 
 from quarterdeck.tui.gpus.fleet_list import listing
 from quarterdeck.tui.gpus.listing import Listing, Shown, Spot
 from quarterdeck.tui.gpus.scene import ORDERS, Entry, Key, Order, Scene, entries
 from quarterdeck.tui.lines import EMPTY_LINE, MUTED, STRONG, Line, Run, wrap
-from quarterdeck.tui.widgets.lines_view import LinesView
+from quarterdeck.tui.widgets.selection import SelectionView
 
 _HOW = (
     "A [[host]] in the fleet file names a machine; its gpus says how it is read:",
@@ -19,14 +18,8 @@ _HOW = (
 )
 
 
-class GpuTable(LinesView):
+class GpuTable(SelectionView):
     """What was selected stays selected wherever it moves."""
-
-    class Opened(Message):
-        """A GPU was double-clicked."""
-
-    class Selected(Message):
-        """Another one was selected with the mouse."""
 
     def __init__(self) -> None:
         super().__init__(id="gpus")
@@ -81,16 +74,19 @@ class GpuTable(LinesView):
 
     # ---- moving
 
-    def move(self, rows: int, columns: int = 0) -> None:
-        """Select the GPU so many rows below or columns to the right."""
+    def step(self, by: int) -> None:
+        """Select the GPU so many after, whichever row that is in."""
+        spots = self._listing.spots
+        if spots:
+            self._select(spots[max(0, min(len(spots) - 1, self._place + by))])
+
+    def move(self, by: int) -> None:
+        """Select the GPU so many rows below."""
         spots = self._listing.spots
         if not spots:
             return
         here = spots[self._place]
-        if columns:
-            self._select(spots[max(0, min(len(spots) - 1, self._place + columns))])
-            return
-        row = max(0, min(spots[-1].row, here.row + rows))
+        row = max(0, min(spots[-1].row, here.row + by))
         beside = [spot for spot in spots if spot.row == row]
         self._select(min(beside, key=lambda spot: abs(spot.column - here.column)))
 

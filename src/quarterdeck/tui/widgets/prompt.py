@@ -17,13 +17,8 @@ class FilterPrompt(Input):
     FilterPrompt > .input--cursor { background: $ink-accent; color: $background; }
     """
 
-    def __init__(self) -> None:
-        super().__init__(
-            placeholder="filter: name, engine, model, host or state; !word drops it",
-            id="prompt",
-            select_on_focus=False,
-            compact=True,
-        )
+    def __init__(self, placeholder: str) -> None:
+        super().__init__(placeholder=placeholder, id="prompt", select_on_focus=False, compact=True)
         self.cursor_blink = False
         self._early = ""
 
