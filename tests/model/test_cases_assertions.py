@@ -53,7 +53,7 @@ ROWS: list[tuple[str, Any, str, bool]] = [
     ("is-json", PERSON, '{"name": "Ada", "age": -1}', False),
     ("is-json", PERSON, '{"name": "Ada", "age": 36, "x": 1}', False),
     ("contains-json", None, 'Here: {"a": 1}, see?', True),
-    ("contains-json", None, "Here: {a: 1}", False),
+    ("contains-json", None, "Here: {a: 1}", False),  # promptfoo takes that for an object; JSON it is not
     ("contains-json", PERSON, 'No {"a": 1} but {"name": "Ada", "age": 36}.', True),
     ("word-count", 3, "one two three", True),
     ("word-count", {"min": 2, "max": 4}, "one two three", True),

@@ -6,13 +6,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from quarterdeck.format import DASH, age, count, duration, percent, printable, rate, size, spark
-from quarterdeck.model.fleet import EndpointView, ReplicaView, State
-from quarterdeck.model.models import ModelReading, ModelState
+from quarterdeck.model.fleet import EndpointView, State
 from quarterdeck.tui.columns import MARKER, Layout, Place
-from quarterdeck.tui.facts import model_facts
 from quarterdeck.tui.lines import ACCENT, FAINT, MUTED, PLAIN, STRONG, WARN, Line, Run, cell_width, cut, fit
 from quarterdeck.tui.rows import Order, Row, engine_text, has_parts, models_text
-from quarterdeck.tui.states import look, model_look
+from quarterdeck.tui.states import look
 
 FRESH_S = 3.0
 """Numbers younger than this are "now": an age that counts 0s 1s 2s 0s … tells nothing and costs a repaint a second."""
@@ -40,7 +38,7 @@ def header(layout: Layout, order: Order) -> Line:
     for place in layout.places:
         sorts = place.column.id == order.column
         title = layout.title(place.column) + (order.arrow if sorts else "")
-        runs += _placed(x, place.x, Run(fit(title, place.width, right=place.column.right), STRONG if sorts else MUTED))
+        runs += placed(x, place.x, Run(fit(title, place.width, right=place.column.right), STRONG if sorts else MUTED))
         x = place.x + place.width
     return Line(tuple(runs), "head")
 
@@ -59,7 +57,12 @@ def row_line(
     runs = [_marker(row, selected=selected, opened=opened, marked=marked)]
     if alarm and row.part is None:
         runs = [Run(runs[0].text[:-1], runs[0].tone), Run(ALARM, alarm)]
-    runs += _part_runs(row, layout, moment) if row.part is not None else _endpoint_runs(row.view, layout, moment)
+    if row.part is None:
+        runs += _endpoint_runs(row.view, layout, moment)
+    else:
+        from quarterdeck.tui.part_cells import part_runs  # nothing is unfolded at the start
+
+        runs += part_runs(row, layout, moment)
     return Line(cut(runs, layout.width), "selected" if selected else "")
 
 
@@ -111,12 +114,12 @@ def _endpoint_runs(view: EndpointView, layout: Layout, moment: Moment) -> list[R
             cell = _reason_runs(view, place.width, lasting)
         else:
             cell = _endpoint_cell(place, view, layout, moment)
-        runs += _placed(x, place.x, *cell)
+        runs += placed(x, place.x, *cell)
         x = place.x + place.width
     return runs
 
 
-def _placed(x: int, at: int, *cell: Run) -> tuple[Run, ...]:
+def placed(x: int, at: int, *cell: Run) -> tuple[Run, ...]:
     """A cell that begins at ``at``, with the gap from ``x`` in front of it."""
     return (Run(" " * (at - x) + cell[0].text, cell[0].tone), *cell[1:])
 
@@ -212,7 +215,8 @@ def estimated(view: EndpointView, field: str, text: str) -> str:
     return f"~{text}" if field in view.estimates and text != DASH else text
 
 
-def _counted(value: int | None, tone: str = PLAIN) -> Cell:
+def counted(value: int | None, tone: str = PLAIN) -> Cell:
+    """A number of things; nothing to count is faint."""
     return count(value), FAINT if value == 0 else tone
 
 
@@ -256,52 +260,3 @@ def trend(view: EndpointView, width: int) -> str:
     """tok/s of the last polls as blocks; a space where there is nothing known at all."""
     known = any(value is not None for value in view.tps_history[-width:])
     return spark(view.tps_history, width) if known else " "
-
-
-def _part_runs(row: Row, layout: Layout, moment: Moment) -> list[Run]:
-    """A model or replica below its endpoint: its name spans the text columns, its numbers stand under theirs."""
-    part = row.part
-    cells = _replica_cells(part) if isinstance(part, ReplicaView) else _model_cells(part, moment) if part else {}
-    names = [place for place in layout.places if place.column.id in ("name", "engine", "models")]
-    runs: list[Run] = []
-    x = MARKER
-    for place in layout.places:
-        if place in names[1:]:
-            continue
-        width = names[-1].x + names[-1].width - place.x if names and place == names[0] else place.width
-        text, tone = cells.get(place.column.id, ("", PLAIN))
-        if place.column.id == "name":
-            text = f"{'└' if row.last else '├'} {text}"
-        runs += _placed(x, place.x, Run(fit(text, width, right=place.column.right), FAINT if text == DASH else tone))
-        x = place.x + width
-    return runs
-
-
-def _replica_cells(replica: ReplicaView) -> dict[str, Cell]:
-    return {
-        "state": ("  ! odd", WARN) if replica.odd else ("  load" if replica.is_model else "  replica", FAINT),
-        "name": (
-            printable(replica.engine, 60) if replica.is_model else f"engine {printable(replica.engine, 40)}",
-            PLAIN,
-        ),
-        "running": _counted(replica.running),
-        "waiting": _counted(replica.waiting, WARN),
-        "tps": (rate(replica.generation_tps), PLAIN),
-        "memory": (percent(replica.kv_used), PLAIN),
-        "trend": (printable(", ".join(replica.odd), 200), WARN),
-    }
-
-
-def _model_cells(model: ModelReading, moment: Moment) -> dict[str, Cell]:
-    seen = model_look(model.state)
-    on_disk = model.state is ModelState.INSTALLED
-    return {
-        "state": (f"  {seen.word}", MUTED if seen.tone == "state-ok" else seen.tone),
-        "name": (printable(model.label, 120) or DASH, PLAIN),
-        "memory": (
-            size(model.vram_bytes if model.vram_bytes is not None else model.size_bytes),
-            FAINT if on_disk else PLAIN,
-        ),
-        "trend": (" · ".join(model_facts(model, moment)), MUTED),
-        "reason": ("", MUTED),
-    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from quarterdeck.format import duration, percent, size
 from quarterdeck.model.alerts.measure import Measure, Moment, Of, Unit
@@ -19,16 +19,23 @@ def _down(view: EndpointView, moment: Moment) -> float | None:
     return 1.0 if view.state is State.DOWN else 0.0
 
 
-def _auth(view: EndpointView, moment: Moment) -> float | None:
-    if view.state is None or not view.state.answers:
-        return None
-    return 1.0 if view.state is State.AUTH else 0.0
+def _is(state: State) -> Callable[[EndpointView, Moment], float | None]:
+    """1 where an endpoint is in ``state``; not known while it doesn't answer."""
+
+    def value(view: EndpointView, moment: Moment) -> float | None:
+        return float(view.state is state) if view.state is not None and view.state.answers else None
+
+    return value
 
 
-def _stalled(view: EndpointView, moment: Moment) -> float | None:
-    if view.state is None or not view.state.answers:
-        return None
-    return 1.0 if view.state is State.STALLED else 0.0
+def _field(name: str) -> Callable[[EndpointView, Moment], float | None]:
+    """A field of the view as it is."""
+
+    def value(view: EndpointView, moment: Moment) -> float | None:
+        number: float | None = getattr(view, name)
+        return number
+
+    return value
 
 
 def _state_words(view: EndpointView, moment: Moment) -> str:
@@ -36,40 +43,20 @@ def _state_words(view: EndpointView, moment: Moment) -> str:
     return f"{state}: {view.reason}" if view.reason else state
 
 
-def _waiting(view: EndpointView, moment: Moment) -> float | None:
-    return view.waiting
-
-
 def _waiting_words(view: EndpointView, moment: Moment) -> str:
     return f"{view.waiting} request{'s' if view.waiting != 1 else ''} waiting"
-
-
-def _kv(view: EndpointView, moment: Moment) -> float | None:
-    return view.kv_used
 
 
 def _kv_words(view: EndpointView, moment: Moment) -> str:
     return f"KV cache {percent(view.kv_used)} full"
 
 
-def _ttft(view: EndpointView, moment: Moment) -> float | None:
-    return view.ttft_p95_s
-
-
 def _ttft_words(view: EndpointView, moment: Moment) -> str:
     return f"TTFT p95 {duration(view.ttft_p95_s)}"
 
 
-def _itl(view: EndpointView, moment: Moment) -> float | None:
-    return view.itl_p95_s
-
-
 def _itl_words(view: EndpointView, moment: Moment) -> str:
     return f"ITL p95 {duration(view.itl_p95_s)}"
-
-
-def _preemptions(view: EndpointView, moment: Moment) -> float | None:
-    return view.preemptions_ps
 
 
 def _preemptions_words(view: EndpointView, moment: Moment) -> str:
@@ -145,13 +132,15 @@ def _certificate_words(view: EndpointView, moment: Moment) -> str:
 _E = Of.ENDPOINT
 ENDPOINT_MEASURES = (
     Measure("down", _E, Unit.YES_NO, "DOWN", _down, _state_words, of_state=True),
-    Measure("auth", _E, Unit.YES_NO, "AUTH: the key is missing or wrong", _auth, _state_words, of_state=True),
-    Measure("stalled", _E, Unit.YES_NO, "STALLED: work, and no token", _stalled, _state_words, of_state=True),
-    Measure("waiting", _E, Unit.NUMBER, "requests waiting", _waiting, _waiting_words),
-    Measure("kv", _E, Unit.SHARE, "share of the KV cache in use", _kv, _kv_words),
-    Measure("ttft_p95", _E, Unit.SECONDS, "TTFT p95 of the last minute", _ttft, _ttft_words),
-    Measure("itl_p95", _E, Unit.SECONDS, "ITL p95 of the last minute", _itl, _itl_words),
-    Measure("preemptions", _E, Unit.NUMBER, "requests preempted a second", _preemptions, _preemptions_words),
+    Measure("auth", _E, Unit.YES_NO, "AUTH: the key is missing or wrong", _is(State.AUTH), _state_words, of_state=True),
+    Measure("stalled", _E, Unit.YES_NO, "STALLED: work, and no token", _is(State.STALLED), _state_words, of_state=True),
+    Measure("waiting", _E, Unit.NUMBER, "requests waiting", _field("waiting"), _waiting_words),
+    Measure("kv", _E, Unit.SHARE, "share of the KV cache in use", _field("kv_used"), _kv_words),
+    Measure("ttft_p95", _E, Unit.SECONDS, "TTFT p95 of the last minute", _field("ttft_p95_s"), _ttft_words),
+    Measure("itl_p95", _E, Unit.SECONDS, "ITL p95 of the last minute", _field("itl_p95_s"), _itl_words),
+    Measure(
+        "preemptions", _E, Unit.NUMBER, "requests preempted a second", _field("preemptions_ps"), _preemptions_words
+    ),
     Measure("errors", _E, Unit.SHARE, "share of the requests that fail", _errors, _errors_words),
     Measure("spill", _E, Unit.SHARE, "share of a loaded model in system memory", _spill, _spill_words),
     Measure("certificate", _E, Unit.SECONDS, "time left to its certificate", _certificate, _certificate_words),
