@@ -202,7 +202,7 @@ async def test_so_many_columns_are_in_view_and_the_others_are_tabs(
 ) -> None:  # key: write # key: previous_column # key: next_column
     wanted = (("lab", "qwen3:8b"), ("prod", "qwen3-32b"), ("lab", "gemma3:12b"), ("prod", "other"))
     async with chatting(*wanted, size=size) as it:
-        assert sum(pane.display for pane in chat(it).panes) == seen
+        assert sum(pane.display for pane in chat(it).columns) == seen
         await ask(it)
         await it.sees("yes")
         assert len([1 for name, _ in wire.asked]) == 4
@@ -624,7 +624,7 @@ async def test_who_reads_back_keeps_the_line_until_the_end_is_asked_for(wire: Wi
     async with chatting(("lab", "a"), size=(80, 24)) as it:
         await ask(it)
         await it.sees("line 99")
-        pane = chat(it).panes[0].text
+        pane = chat(it).columns[0].text
         assert pane.size.height // 2 <= pane.transcript.length - pane.top <= pane.size.height
         await it.press("tab", "g")
         await it.sees("line 5")

@@ -25,6 +25,7 @@ from quarterdeck.tui.everywhere import Everywhere
 from quarterdeck.tui.screens.base import ConsoleScreen
 from quarterdeck.tui.screens.fleet import FleetScreen
 from quarterdeck.tui.signals import terminal_is_gone
+from quarterdeck.tui.visits import Visits
 
 if TYPE_CHECKING:
     from quarterdeck.model.job import Job
@@ -74,6 +75,7 @@ class ConsoleApp(Everywhere):
         self._on_started = on_started
         self._problems = tuple(problems)
         self.locked = False
+        self.visits = Visits()
         self.timing: set[str] = set()
         """Endpoints to which a request is being timed."""
         self.chat: Sitting | None = None
@@ -170,6 +172,8 @@ class ConsoleApp(Everywhere):
         if screen is not None and screen.is_attached:
             if self._news is not None and self._news.all_seen(screen.shows_job):
                 self._said.pop("jobs", None)  # it stands on the screen
+            if (place := screen.place) is not None:
+                self.visits.visit(place)
             now, unix = self.moment
             self._drawn = (self.fleet, math.floor(now))
             screen.draw(Frame(self.fleet, now, unix))

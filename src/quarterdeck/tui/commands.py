@@ -78,6 +78,9 @@ COMMANDS = (
     Command("view_chat", ("4",), "4", "Chat", "Ask one to four models the same, side by side; what is on its way goes on while you look elsewhere.", EVERYWHERE),
     Command("view_alerts", ("5",), "5", "Alerts and events", "Show what is wrong, since when, why and what to try; and what happened in the fleet.", EVERYWHERE),
     Command("view_jobs", ("6",), "6", "Jobs", "Show the jobs: downloads, loads, starts, and how far they are.", EVERYWHERE),
+    Command("maximise", ("e",), "e", "Maximise", "Give a pane all the room; the next one; then each its share again. In the chat: the selected column.", ("fleet", "endpoint", "gpus", "alerts", "jobs", "chat")),
+    Command("history_back", ("left_square_bracket",), "[", "Back in history", "Go to the view or page that was seen before.", EVERYWHERE),
+    Command("history_forward", ("right_square_bracket",), "]", "Forward in history", "Go to where [ came from.", EVERYWHERE),
     Command("chat", ("c",), "c", "Chat with it", "Ask the selected model in the chat, as one more column of it.", ROWS),
     Command("submit", ("enter",), "Enter", "Send", "Send the prompt to all columns; from the columns: write one. Ctrl+J is a new line.", ("chat",), listed=False),
     Command("write", ("i", "tab", "shift+tab"), "Tab i", "Write", "Give the keys to the prompt; Tab gives them back to the columns.", ("chat",), listed=False),
@@ -161,6 +164,8 @@ LIVE_ONLY = frozenset(
         "resume_job",
         "acknowledge",
         "silence",
+        "history_back",
+        "history_forward",
         "view_chat",
         "chat",
     ]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from quarterdeck.tui.app import ConsoleApp
     from quarterdeck.tui.contract import EngineLike
     from quarterdeck.tui.models.state import ModelsState
+    from quarterdeck.tui.visits import Place, Visits
 
 
 class Everywhere(TerminalApp):
@@ -35,6 +36,9 @@ class Everywhere(TerminalApp):
     def say(self, text: str, seconds: float = 5.0, *, topic: str = "") -> None:
         """Put news into the status line for a few seconds."""
         raise NotImplementedError
+
+    visits: Visits
+    """Where the operator was."""
 
     replay_bar = ""
     """Of a recording that is played: where it is, for the status line …"""
@@ -192,6 +196,22 @@ class Everywhere(TerminalApp):
         from quarterdeck.tui.chat.entering import open_chat
 
         open_chat(cast("ConsoleApp", self))
+
+    def do_history_back(self) -> None:
+        """To what was seen before."""
+        self._go(self.visits.step(-1), "this is where it began")
+
+    def do_history_forward(self) -> None:
+        """To where one came back from."""
+        self._go(self.visits.step(1), "nothing was seen after this")
+
+    def _go(self, place: Place | None, at_the_end: str) -> None:
+        if place is None:
+            self.say(at_the_end)
+            return
+        from quarterdeck.tui.returning import go_to
+
+        go_to(cast("ConsoleApp", self), place)
 
     def do_launch(self) -> None:
         """A form for a new vLLM."""

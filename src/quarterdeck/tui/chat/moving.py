@@ -9,11 +9,11 @@ from quarterdeck.tui.chat.doing import ChatCommands
 class ChatMoving(ChatCommands):
     """The keys that change nothing but the view."""
 
-    panes: list[ChatColumn]
+    columns: list[ChatColumn]
 
     def on_chat_column_picked(self, event: ChatColumn.Picked) -> None:
         """Clicked."""
-        self._select(self.panes.index(event.column))
+        self._select(self.columns.index(event.column))
 
     def do_previous_column(self) -> None:
         """At the left."""
@@ -39,11 +39,11 @@ class ChatMoving(ChatCommands):
         self.again()
 
     def _scroll(self, lines: int) -> None:
-        self.panes[self.sitting.at].text.scroll_by(lines)
+        self.columns[self.sitting.at].text.scroll_by(lines)
 
     @property
     def _page(self) -> int:
-        return max(1, self.panes[self.sitting.at].text.size.height - 1)
+        return max(1, self.columns[self.sitting.at].text.size.height - 1)
 
     def do_up(self) -> None:
         """A line back."""
@@ -63,8 +63,8 @@ class ChatMoving(ChatCommands):
 
     def do_top(self) -> None:
         """To the beginning."""
-        self.panes[self.sitting.at].text.to_top()
+        self.columns[self.sitting.at].text.to_top()
 
     def do_bottom(self) -> None:
         """To the end, and follow it."""
-        self.panes[self.sitting.at].text.to_end()
+        self.columns[self.sitting.at].text.to_end()

@@ -44,7 +44,7 @@ class ChatSending(ChatMoving):
     def _sending(self, columns: list[Column], send: Callable[[Prompt], None]) -> Sending:
         def go(prompt: Prompt) -> None:
             send(prompt)
-            for pane in self.panes:
+            for pane in self.columns:
                 pane.text.following = True
             self.again()
 

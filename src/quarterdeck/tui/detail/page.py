@@ -23,7 +23,7 @@ BESIDE_FROM = 110
 _TEXT_SHARE = 0.46
 _TEXT_AT_MOST = 96
 _ASIDE_FROM = 36
-CHARTS = "Charts"
+CHARTS, VALUES = "Charts", "Values"
 
 
 class Sheet(NamedTuple):
@@ -38,12 +38,17 @@ class Sheet(NamedTuple):
     charts: Drawing | None = None
 
 
-def sheet(view: EndpointView, moment: Moment, look: Look, width: int, height: int) -> Sheet:
-    """The page of an endpoint for ``width`` cells and, of charts beside the text, ``height`` lines."""
-    apart = width >= BESIDE_FROM and has_charts(view)
+def sheet(view: EndpointView, moment: Moment, look: Look, width: int, height: int, *, alone: str = "") -> Sheet:
+    """The page of an endpoint for ``width`` cells and, of charts beside the text, ``height`` lines.
+
+    ``alone`` is `VALUES` or `CHARTS` where that gets all the room.
+    """
+    if alone == CHARTS and (charts := drawing(view, moment, look, width)) is not None:
+        return Sheet(title_line(view, moment, width), [], [], pane_lines(charts, look, width, height), 0, charts)
+    apart = width >= BESIDE_FROM and has_charts(view) and not alone
     text_width = min(_TEXT_AT_MOST, int(width * _TEXT_SHARE)) if apart else width
     chart_width = width - text_width - 1 if apart else width
-    charts = drawing(view, moment, look, chart_width)
+    charts = None if alone == VALUES else drawing(view, moment, look, chart_width)
     pane = pane_lines(charts, look, chart_width, height) if charts is not None and apart else []
     inline = inline_lines(charts, look, text_width) if charts is not None and not apart else []
     column = width // 2 if width >= BESIDE_FROM and not apart else text_width

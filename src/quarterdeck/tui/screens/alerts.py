@@ -24,6 +24,7 @@ _HINTS = (
     ("Tab", "events"),
 )
 _EVENT_HINTS = (("Esc", "fleet"), ("?", "help"), ("/", "filter"), ("Enter", "endpoint"), ("Tab", "alerts"))
+ALERT = "the selected alert"
 _LEAST_TABLE, _MOST_DETAILS, _LEAST_RECENT, _EMPTY_TABLE = 4, 14, 6, 6
 
 
@@ -73,6 +74,9 @@ class AlertsScreen(FilteringScreen, RowsScreen):
         frame, alert = self._frame, self._table.alert
         if frame is None:
             return
+        if self.alone:
+            self._draw_alone(frame)
+            return
         room = self.room.height - 2 - self.typing - max(_LEAST_TABLE, min(self._table.count + 1, self.room.height // 3))
         width = self.room.width
         shown = lines.details(alert, width, frame.unix, min(_MOST_DETAILS, room)) if alert and room > 2 else []
@@ -81,6 +85,23 @@ class AlertsScreen(FilteringScreen, RowsScreen):
         self._give_room(self._table.count + 2 if recent and self._table.count else "1fr", recent, len(shown))
         self._recent.show(sidebar(frame.fleet.happenings, width, recent, frame.unix) if recent else [])
         self._details.show(shown)
+        self._draw_status(frame)
+
+    @property
+    def panes(self) -> tuple[str, ...]:
+        """The table, and the selected alert in full."""
+        table = "what happened" if self._table.timeline else "the alerts"
+        return (table, ALERT) if self._table.alert is not None else (table,)
+
+    def _draw_alone(self, frame: Frame) -> None:
+        """One pane has all the room."""
+        alert, room = self._table.alert, self.room.height - 2 - self.typing
+        whole = alert is not None and self.alone == ALERT
+        self._give_room(0 if whole else "1fr", 0, room if whole else 0)
+        self._details.show(lines.details(alert, self.room.width, frame.unix, room) if whole and alert else [])
+        self._draw_status(frame)
+
+    def _draw_status(self, frame: Frame) -> None:
         hints = _EVENT_HINTS if self._table.timeline else _HINTS
         self._status.show_status(self.status_of(frame, hints))
 
@@ -93,6 +114,7 @@ class AlertsScreen(FilteringScreen, RowsScreen):
             self._heights = heights
             for widget, height in zip((self._table, self._recent, self._details), heights, strict=True):
                 widget.styles.height = height
+            self._table.display = table != 0
 
     # ---- the filter, of what happened
 

@@ -15,7 +15,12 @@ from quarterdeck.tui.widgets.lines_view import LinesBlock
 if TYPE_CHECKING:
     from quarterdeck.model.job import Job
     from quarterdeck.tui.app import ConsoleApp
+    from quarterdeck.tui.visits import Place
     from quarterdeck.tui.widgets.selection import SelectionView
+
+
+VIEWS = ("fleet", "gpus", "models", "chat", "alerts", "jobs")
+"""The screens that are there once, whatever they show."""
 
 
 class ConsoleScreen(Screen[None]):
@@ -38,12 +43,41 @@ class ConsoleScreen(Screen[None]):
         """Draw a frame. Called on the screen that is seen only: on top, or under dialogs."""
         raise NotImplementedError
 
+    @property
+    def place(self) -> Place | None:
+        """What `[` and `]` come back to; ``None`` where that makes no sense."""
+        return (self.where,) if self.where in VIEWS else None
+
     def hold_selection(self) -> None:
         """From now on what is selected stays so, wherever it moves: somebody is about to say what is to be done to it."""
 
     def shows_job(self, job: Job) -> bool:
         """Whether who looks at this screen sees how ``job`` ends."""
         return False
+
+    # ---- panes
+
+    _alone = ""
+
+    @property
+    def panes(self) -> tuple[str, ...]:
+        """What of this screen can have all the room, as people call it."""
+        return ()
+
+    @property
+    def alone(self) -> str:
+        """The pane that has all the room; "" = each has its share."""
+        return self._alone if self._alone in self.panes else ""
+
+    def do_maximise(self) -> None:
+        """The next pane gets all the room; after the last one each has its share again."""
+        names = ("", *self.panes)
+        if len(names) == 1:
+            self.console_app.say("there is nothing to maximise here")
+            return
+        self._alone = names[(names.index(self.alone) + 1) % len(names)]
+        self.console_app.say(f"{self._alone} alone; e goes on" if self._alone else "everything at its place")
+        self.console_app.redraw()
 
     def status_of(self, frame: Frame, hints: Sequence[tuple[str, str]]) -> Status:
         """What the status line of every screen tells."""

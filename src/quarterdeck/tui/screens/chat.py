@@ -65,7 +65,7 @@ class ChatScreen(ChatSending):
         self.sitting = sitting
         self.typing = True
         """Whether the keys are meant for the prompt."""
-        self.panes = [ChatColumn(place) for place in range(MOST_COLUMNS)]
+        self.columns = [ChatColumn(place) for place in range(MOST_COLUMNS)]
         self.prompt = PromptBox(sitting.draft)
         self._head = LinesBlock(id="title", height=1)
         self._status = StatusLine()
@@ -79,7 +79,7 @@ class ChatScreen(ChatSending):
         """Title, columns, prompt, status."""
         yield self._head
         with Horizontal(id="columns"):
-            yield from self.panes
+            yield from self.columns
         yield from (self.prompt, self._status)
 
     def on_mount(self) -> None:
@@ -106,22 +106,27 @@ class ChatScreen(ChatSending):
     def _arrange(self) -> None:
         """Who is in view, and how high everything is."""
         columns, (width, height) = self.sitting.talk.columns, self.room
-        fit = max(1, min(len(columns), width // NARROWEST))
+        fit = 1 if self.alone else max(1, min(len(columns), width // NARROWEST))
         at = self.sitting.at if self.sitting.column is not None else 0
         first = min(max(0, at - fit + 1), max(0, len(columns) - fit))
         shape = (first, fit, len(columns), height)
         if shape == self._shape:
             return
         self._shape = shape
-        for place, pane in enumerate(self.panes):
+        for place, pane in enumerate(self.columns):
             pane.display = first <= place < first + fit if columns else place == 0
             pane.set_class(place > first, "after")
             pane.set_foot(1 if height < 14 else 2 if height < 20 else 3 if height < 30 else 4 if height < 50 else 6)
         self.prompt.styles.height = 1 if height < 14 else 3 if height < 30 else 4
 
+    @property
+    def panes(self) -> tuple[str, ...]:
+        """The selected column, where there are several."""
+        return ("the selected column",) if len(self.sitting.talk.columns) > 1 else ()
+
     def _draw_texts(self) -> None:
         sitting, now, width = self.sitting, self._now, self.room.width
-        for place, pane in enumerate(self.panes):
+        for place, pane in enumerate(self.columns):
             if not pane.display:
                 continue
             column = sitting.talk.columns[place] if place < len(sitting.talk.columns) else None
@@ -139,12 +144,12 @@ class ChatScreen(ChatSending):
         sitting, now = self.sitting, self._now
         self._feet_at = now
         views = {view.name: view for view in self._frame.fleet.endpoints}
-        for place, pane in enumerate(self.panes):
+        for place, pane in enumerate(self.columns):
             if pane.display:
                 column = sitting.talk.columns[place] if place < len(sitting.talk.columns) else None
                 pane.show(*self._edges(column, place, pane, views, now))
         names = [figures.LETTERS[n] if sitting.talk.hidden else c.model for n, c in enumerate(sitting.talk.columns)]
-        tabs = len(names) > sum(pane.display for pane in self.panes)
+        tabs = len(names) > sum(pane.display for pane in self.columns)
         title = figures.title_line(
             names=names, at=sitting.at, hidden=tabs, asides=asides(sitting), width=self.room.width
         )
@@ -195,7 +200,7 @@ class ChatScreen(ChatSending):
 
     @property
     def _streams(self) -> bool:
-        return self.sitting.talk.busy or any(pane.display and pane.text.transcript.behind for pane in self.panes)
+        return self.sitting.talk.busy or any(pane.display and pane.text.transcript.behind for pane in self.columns)
 
     def _paint(self) -> None:
         begun = time.perf_counter()

@@ -11,8 +11,9 @@ from quarterdeck.model.fleet import EndpointView
 from quarterdeck.tui.cells import Moment
 from quarterdeck.tui.commands import bindings
 from quarterdeck.tui.contract import Frame
+from quarterdeck.tui.detail.charts import has_charts
 from quarterdeck.tui.detail.head import missing_line
-from quarterdeck.tui.detail.page import CHARTS, Sheet, sheet
+from quarterdeck.tui.detail.page import CHARTS, VALUES, Sheet, sheet
 from quarterdeck.tui.detail.raw import raw_text
 from quarterdeck.tui.lines import EMPTY_LINE
 from quarterdeck.tui.screens.acting import ActingScreen
@@ -23,6 +24,7 @@ from quarterdeck.tui.widgets.status_line import StatusLine
 if TYPE_CHECKING:
     from quarterdeck.tui.acting.choices import Target
     from quarterdeck.tui.detail.charts import Drawing
+    from quarterdeck.tui.visits import Place
 
 HINTS = (
     ("Esc", "back"),
@@ -35,6 +37,9 @@ HINTS = (
     ("t", "time a request"),
     ("r", "refresh"),
 )
+
+
+_PANES = {"the charts": CHARTS, "the values": VALUES}
 
 
 class EndpointScreen(ActingScreen, ChartingScreen):
@@ -71,6 +76,11 @@ class EndpointScreen(ActingScreen, ChartingScreen):
         return self._page
 
     @property
+    def place(self) -> Place:
+        """This endpoint."""
+        return self.where, self.endpoint
+
+    @property
     def endpoint_view(self) -> EndpointView | None:
         """The one that is shown."""
         return self._view
@@ -90,15 +100,22 @@ class EndpointScreen(ActingScreen, ChartingScreen):
             self._sheet = None
             self._lay_out(0)
             self._title.show([EMPTY_LINE])
+            self._page.display = True
             self._page.show([missing_line("This endpoint is no longer watched.")])
         else:
-            room = self.room
-            self._sheet = sheet(self._view, self._moment, self._look, max(1, room.width - 1), max(1, room.height - 2))
+            width, height = max(1, self.room.width - 1), max(1, self.room.height - 2)
+            self._sheet = sheet(self._view, self._moment, self._look, width, height, alone=_PANES.get(self.alone, ""))
             self._lay_out(self._sheet.text_width + 1 if self._sheet.pane else 0)
+            self._page.display = bool(self._sheet.text)
             self._title.show([self._sheet.title])
             self._page.show(self._sheet.text)
             self._charts.show(self._sheet.pane)
         self._status.show_status(self.status_of(frame, HINTS))
+
+    @property
+    def panes(self) -> tuple[str, ...]:
+        """The charts and the values."""
+        return tuple(_PANES) if self._view is not None and has_charts(self._view) else ()
 
     def _lay_out(self, text_width: int) -> None:
         """Give the text so many cells and the charts the rest; 0 = no charts beside it."""

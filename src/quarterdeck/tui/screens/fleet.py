@@ -28,6 +28,7 @@ SMALLEST_PREVIEW = 10
 PREVIEW_FROM_WIDTH = 100
 EVENTS_FROM_WIDTH, EVENTS_WIDTH = 170, 60
 """What happened stands at the right of the preview, where the terminal is wide."""
+TABLE, PAGE = "the endpoints", "the selected endpoint"
 HINTS = (
     ("?", "help"),
     ("a", "act"),
@@ -35,6 +36,7 @@ HINTS = (
     ("Enter", "open"),
     ("2", "GPUs"),
     ("3", "models"),
+    ("4", "chat"),
     ("5", "alerts"),
     ("6", "jobs"),
     ("s", "sort"),
@@ -75,23 +77,34 @@ class FleetScreen(ActingScreen, FilteringScreen, RowsScreen):
         """Bring a frame to the widgets."""
         self._frame = frame
         self._table.empty = empty_lines(self.console_app.welcome, self.room.width, filtered=bool(self._table.needle))
+        self._table.display = self.alone != PAGE
+        self._strip.display = not self.alone
         self._table.show(frame)
         room = self.room.height - 1 - self.typing - (self._banner.size.height if self._banner else 0)
-        height = self._strip.show_hosts(frame.fleet.hosts, len(self._table.rows), room, frame.now)
-        self._make_room(room - height - len(self._table.rows) - 2)
+        if self.alone:
+            self._make_room(room + 1 if self.alone == PAGE else 0)
+        else:
+            height = self._strip.show_hosts(frame.fleet.hosts, len(self._table.rows), room, frame.now)
+            self._make_room(room - height - len(self._table.rows) - 2)
         self.draw_selected()
+
+    @property
+    def panes(self) -> tuple[str, ...]:
+        """The endpoints, and the selected one's page."""
+        return (TABLE, PAGE) if self._table.rows else (TABLE,)
 
     def _make_room(self, free: int) -> None:
         """Give what the table leaves to the selected endpoint's page, where that is worth it."""
         self._free = free
-        wanted = free >= SMALLEST_PREVIEW and self.room.width >= PREVIEW_FROM_WIDTH and bool(self._table.rows)
+        fits = free >= SMALLEST_PREVIEW and self.room.width >= PREVIEW_FROM_WIDTH and bool(self._table.rows)
+        wanted = self.alone == PAGE or (fits and not self.alone)
         if wanted and self._preview is None:
             self._preview = LinesBlock(id="preview")
             self._preview.styles.scrollbar_size_vertical = 0
             self.mount(self._preview, after=self._table)
         if self._preview is not None:
             self._preview.display = wanted
-        height: int | str = len(self._table.rows) + 2 if wanted else "1fr"
+        height: int | str = len(self._table.rows) + 2 if wanted and not self.alone else "1fr"
         if height != self._table_height:
             self._table_height = height
             self._table.styles.height = height

@@ -12,6 +12,7 @@ from quarterdeck.tui.gpus.page import Page, gpu_page
 from quarterdeck.tui.gpus.scene import Entry, Key, Scene, letters, orphans
 from quarterdeck.tui.lines import MUTED, Line, Run
 from quarterdeck.tui.screens.charting import ChartingScreen
+from quarterdeck.tui.visits import Place
 from quarterdeck.tui.widgets.lines_view import LinesBlock
 from quarterdeck.tui.widgets.status_line import StatusLine
 
@@ -44,6 +45,11 @@ class GpuScreen(ChartingScreen):
     def page(self) -> LinesBlock:
         """The lines."""
         return self._page
+
+    @property
+    def place(self) -> Place:
+        """This GPU."""
+        return self.where, self.gpu
 
     def draw(self, frame: Frame) -> None:
         """Bring a frame to the page."""

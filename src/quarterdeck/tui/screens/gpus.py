@@ -19,6 +19,7 @@ from quarterdeck.tui.widgets.status_line import StatusLine
 SMALLEST_PANEL = 6
 PANEL = 12
 """Lines that the panel gets before cards are drawn instead of rows."""
+TABLE, PANEL_NAME = "the GPUs", "the selected GPU"
 HINTS = (("Esc", "fleet"), ("?", "help"), ("Enter", "open"), ("s", "sort"), ("/", "filter"))
 WITH_ORPHAN = (HINTS[0], ("x", "end the orphan"), *HINTS[1:])
 
@@ -53,21 +54,27 @@ class GpusScreen(FilteringScreen, RowsScreen):
         self._frame = frame
         scene = Scene(frame.fleet, letters(frame.fleet.hosts), Moment(frame.now, frame.unix))
         room = self.room.height - 2 - self.typing
-        self._table.show(scene, room - PANEL)
+        self._table.show(scene, room if self.alone == TABLE else room - PANEL)
         table = self._table
         summary = Summary(table.entries, sum(len(host.gpus) for host in frame.fleet.hosts), table.order, table.needle)
         self._summary.show([summary_line(summary, frame.now, self.room.width)])
         self._give_room(room)
         self.draw_selected()
 
+    @property
+    def panes(self) -> tuple[str, ...]:
+        """The GPUs, and who holds the memory of the selected one."""
+        return (TABLE, PANEL_NAME) if self._table.entry is not None else (TABLE,)
+
     def _give_room(self, room: int) -> None:
         """The panel gets what the GPUs leave, and its least where they don't fit; nothing where there is no room for both."""
         least = SMALLEST_PANEL if room >= SMALLEST_PANEL * 2 and self._table.entry is not None else 0
         table = max(1, min(self._table.length, room - least)) if least else room
-        heights = (table, room - table)
+        heights = {"": (table, room - table), TABLE: (room, 0), PANEL_NAME: (0, room)}[self.alone]
         if heights != self._heights:
             self._heights = heights
             self._table.styles.height, self._panel.styles.height = heights
+            self._table.display = heights[0] > 0
 
     def draw_selected(self) -> None:
         """What follows the selection: the panel and the status line."""

@@ -14,6 +14,7 @@ from quarterdeck.tui.widgets.lines_view import LinesBlock
 from quarterdeck.tui.widgets.status_line import StatusLine
 
 HINTS = (("Esc", "fleet"), ("?", "help"), ("x", "cancel"), ("R", "resume"), ("l", "log"))
+TABLE, JOB = "the jobs", "the selected job"
 _DETAILS = 10
 
 
@@ -51,13 +52,20 @@ class JobsScreen(RowsScreen):
         self._table.show(frame)
         self.draw_selected()
 
+    @property
+    def panes(self) -> tuple[str, ...]:
+        """The jobs, and the selected one in full."""
+        return (TABLE, JOB) if self._table.selected is not None else (TABLE,)
+
     def draw_selected(self) -> None:
         """What follows the selection."""
         frame, job = self._frame, self._table.selected
         if frame is None:
             return
         room = self.room.height - 2 - min(len(frame.fleet.jobs) + 1, max(4, self.room.height // 2))
-        lines = details(job, self.room.width, frame.unix, min(_DETAILS, room)) if job is not None and room > 2 else []
+        most = {"": min(_DETAILS, room), TABLE: 0, JOB: self.room.height - 2}[self.alone]
+        lines = details(job, self.room.width, frame.unix, most) if job is not None and most > 2 else []
+        self._table.display = self.alone != JOB
         if self._details.styles.height is None or self._details.size.height != len(lines):
             self._details.styles.height = len(lines)
         self._details.show(lines)

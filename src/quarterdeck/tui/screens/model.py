@@ -17,6 +17,7 @@ from quarterdeck.tui.contract import Frame
 from quarterdeck.tui.lines import EMPTY_LINE, MUTED, STRONG, WARN, Line, Run, spread, wrap
 from quarterdeck.tui.screens.acting import ActingScreen
 from quarterdeck.tui.screens.base import PageScreen
+from quarterdeck.tui.visits import Place
 from quarterdeck.tui.widgets.lines_view import LinesBlock
 from quarterdeck.tui.widgets.status_line import StatusLine
 
@@ -51,6 +52,11 @@ class ModelScreen(ActingScreen, PageScreen):
     def about(self) -> tuple[str, str]:
         """Endpoint and model."""
         return self._endpoint, self._model
+
+    @property
+    def place(self) -> Place:
+        """This model."""
+        return self.where, self._endpoint, self._model
 
     @property
     def told(self) -> Mapping[str, object] | None:
