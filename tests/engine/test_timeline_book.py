@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -277,3 +278,17 @@ def test_halves_of_characters_are_no_trouble(tmp_path: Path) -> None:
     book, _ = two(tmp_path)
     book.add([Entry(down(subject="\ud83d", text="\udc00"))], NOW)
     assert kept(tmp_path)[0].text == "?"
+
+
+def test_several_consoles_may_be_the_first(tmp_path: Path) -> None:
+    """SQLite doesn't wait by itself where two make the same file."""
+    with ThreadPoolExecutor(8) as pool:
+        for turn in range(12):
+            path = tmp_path / f"{turn}.db"
+            books = [Book(EventSettings(), path) for _ in range(8)]
+            entries = [Entry(Happening(NOW + 100 * place, Topic.STATE, "a", str(place), "x")) for place in range(8)]
+            written = [pool.submit(book.add, [entry], NOW) for book, entry in zip(books, entries, strict=True)]
+            assert [one.result() for one in written] == [None] * 8
+            assert len(read(path, most=100)[0]) == 8
+            for book in books:
+                book.close()

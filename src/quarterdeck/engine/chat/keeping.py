@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sqlite3
 import threading
 import time
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from quarterdeck.engine.database import open_private
 from quarterdeck.errors import QuarterdeckError
 from quarterdeck.model.chat.answer import Answer
 from quarterdeck.model.chat.request import ChatRequest
@@ -24,7 +24,6 @@ from quarterdeck.model.chat.request import ChatRequest
 FILE = "chats.db"
 VERSION = 1
 _BUSY_S = 5.0
-_AGAIN_S = 0.01
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS exchange (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -140,38 +139,13 @@ class Chats:
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
         with self._lock, self._in_words():
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._make_private()
-            base = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None)
+            base = open_private(self.path, self._prepare, busy_s=_BUSY_S)
             try:
-                self._prepare(base)
                 yield base
             finally:
                 base.close()
 
-    def _make_private(self) -> None:
-        """SQLite would make it readable for others, and a copy that was put back may be."""
-        handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            if os.fstat(handle).st_mode & 0o077:
-                os.fchmod(handle, 0o600)
-        finally:
-            os.close(handle)
-
     def _prepare(self, base: sqlite3.Connection) -> None:
-        """Again while another console does the same: SQLite doesn't wait for that by itself."""
-        deadline = time.monotonic() + _BUSY_S
-        while True:
-            try:
-                self._prepare_once(base)
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() >= deadline:
-                    raise
-                time.sleep(_AGAIN_S)
-            else:
-                return
-
-    def _prepare_once(self, base: sqlite3.Connection) -> None:
         found = base.execute("PRAGMA user_version").fetchone()[0]
         if found > VERSION:
             raise QuarterdeckError(f"{self.path} was written by a newer quarterdeck; it is left alone")

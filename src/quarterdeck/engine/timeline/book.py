@@ -14,10 +14,12 @@ import sqlite3
 import threading
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from quarterdeck.config.fleet import EventSettings
+from quarterdeck.engine.database import open_private
 from quarterdeck.engine.timeline import pruning
 from quarterdeck.engine.timeline.reading import (
     BUSY_S,
@@ -130,14 +132,7 @@ class Book:
         if self._base is not None and not self._moved():
             return self._base
         self._close()
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite would make it readable for others
-        base = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-        try:
-            _prepare(base, self.path)
-        except BaseException:
-            base.close()
-            raise
+        base = open_private(self.path, partial(_prepare, path=self.path), busy_s=BUSY_S)
         found = self.path.stat()
         self._base, self._file = base, (found.st_dev, found.st_ino)
         return base
