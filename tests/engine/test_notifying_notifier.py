@@ -3,44 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
+from ears import Ears, alert, over
 from fakes import FrozenClock
 from quarterdeck.config.fleet import FleetConfig, SinkSpec
-from quarterdeck.engine.notifying.notice import Notice
 from quarterdeck.engine.notifying.notifier import Notifier, notifiers
-from quarterdeck.engine.notifying.outbox import NotDeliveredError
-from quarterdeck.model.alerts.alert import Alert, Severity
+from quarterdeck.model.alerts.alert import Alert
 from quarterdeck.model.happening import Happening, Topic
-
-UNIX = 1_795_370_400.0
-
-
-def alert(subject: str = "vllm-a", at: float = UNIX) -> Alert:
-    return Alert(f"down {subject}", "down", Severity.CRITICAL, subject, "DOWN: refused", at - 5, at, ("now: DOWN",))
-
-
-def over(one: Alert) -> Alert:
-    return replace(one, cleared_at=UNIX + 60, ending="it answers")
-
-
-@dataclass
-class Ears:
-    """A sink that hears all, or fails as it is told."""
-
-    heard: list[tuple[str, str]] = field(default_factory=list)
-    fails: str = ""
-
-    async def send(self, notice: Notice) -> None:
-        if self.fails:
-            raise NotDeliveredError(self.fails)
-        self.heard.append((notice.word, notice.alert.subject))
-
-    async def close(self) -> None:
-        """Nothing is open."""
 
 
 class Rig:

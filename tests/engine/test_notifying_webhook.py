@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from ears import UNIX, Ears, alert, over
 from fake_servers import Asked, Reply, Writer, free_port, reply_of, serving
 from fakes import FrozenClock
 from quarterdeck.config.fleet import ConsoleSettings, EndpointSpec, FleetConfig, SinkSpec
@@ -18,39 +19,12 @@ from quarterdeck.engine.clock import Clock
 from quarterdeck.engine.engine import Engine
 from quarterdeck.engine.notifying.notice import RAISED, Notice
 from quarterdeck.engine.notifying.notifier import Notifier
-from quarterdeck.engine.notifying.outbox import NotDeliveredError
 from quarterdeck.engine.timeline.witness import Witness
-from quarterdeck.model.alerts.alert import Alert, Severity
+from quarterdeck.model.alerts.alert import Alert
 from quarterdeck.model.happening import Happening
 from quarterdeck.model.reading import Facts, Outcome, Reading
 from virtual_time import clock as virtual_clock
 from virtual_time import in_virtual_time
-
-UNIX = 1_795_370_400.0
-
-
-def alert(subject: str = "vllm-a", at: float = UNIX) -> Alert:
-    return Alert(f"down {subject}", "down", Severity.CRITICAL, subject, "DOWN: refused", at - 5, at, ("now: DOWN",))
-
-
-def over(one: Alert) -> Alert:
-    return replace(one, cleared_at=UNIX + 60, ending="it answers")
-
-
-@dataclass
-class Ears:
-    """A sink that hears all, or fails as it is told."""
-
-    heard: list[tuple[str, str]] = field(default_factory=list)
-    fails: str = ""
-
-    async def send(self, notice: Notice) -> None:
-        if self.fails:
-            raise NotDeliveredError(self.fails)
-        self.heard.append((notice.word, notice.alert.subject))
-
-    async def close(self) -> None:
-        """Nothing is open."""
 
 
 @dataclass

@@ -2,80 +2,21 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
-import select
 import signal
-import struct
-import sys
-import termios
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
+from in_terminal import Terminal, in_terminal
+
 SCRIPT = Path(__file__).with_name("console_in_pty.py")
-LONGEST_S = 30.0
 RESTORED = ("\x1b[?1049l", "\x1b[?25h", "\x1b[?1000l", "\x1b[?1003l", "\x1b[?1006l", "\x1b[?2004l", "\x1b[<u")
 
 
-class Terminal:
-    """A console in a pseudo-terminal."""
-
-    def __init__(self, pid: int, fd: int) -> None:
-        self.pid, self.fd, self.output = pid, fd, ""
-
-    def until(self, text: str) -> None:
-        """Read until ``text`` was written."""
-        end = time.monotonic() + LONGEST_S
-        while text not in self.output:
-            assert time.monotonic() < end, f"{text!r} never came; the end of what did: {self.output[-800:]!r}"
-            if not self._read():
-                raise AssertionError(f"ended without {text!r}: {self.output[-2000:]!r}")
-
-    def ended(self) -> int:
-        """Read to the end; the exit status."""
-        end = time.monotonic() + LONGEST_S
-        while time.monotonic() < end:
-            self._read()
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                while self._read():
-                    pass
-                self.pid = 0
-                return os.waitstatus_to_exitcode(status)
-        raise AssertionError("it never ended")
-
-    def _read(self) -> bool:
-        if self.fd < 0 or not select.select([self.fd], [], [], 0.1)[0]:
-            return self.fd >= 0 and self.pid != 0
-        try:
-            data = os.read(self.fd, 65536)
-        except OSError:
-            data = b""
-        self.output += data.decode(errors="replace")
-        return bool(data)
-
-
-@contextmanager
-def console(*arguments: str) -> Iterator[Terminal]:
-    pid, fd = pty.fork()
-    if pid == 0:
-        os.environ.update(TERM="xterm-256color", COLORTERM="truecolor")
-        os.execv(sys.executable, [sys.executable, str(SCRIPT), *arguments])
-    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    terminal = Terminal(pid, fd)
-    try:
-        yield terminal
-    finally:
-        if terminal.pid:
-            os.kill(terminal.pid, signal.SIGKILL)
-            os.waitpid(terminal.pid, 0)
-        if terminal.fd >= 0:
-            os.close(terminal.fd)
+def console(*arguments: str) -> AbstractContextManager[Terminal]:
+    return in_terminal([str(SCRIPT), *arguments])
 
 
 def assert_restored(terminal: Terminal) -> None:
