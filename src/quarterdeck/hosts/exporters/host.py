@@ -17,6 +17,7 @@ from quarterdeck.hosts.base import HostReading
 from quarterdeck.hosts.cpu import BusyShare
 from quarterdeck.hosts.exporters import all_smi, dcgm, node, nvidia_smi, nvitop
 from quarterdeck.hosts.exporters.page import MOST_GPUS, Samples, Told
+from quarterdeck.hosts.exporters.vanished import Vanished
 from quarterdeck.model.gpu import GpuView
 from quarterdeck.wire.failure import Failure, foreign, timed_out
 from quarterdeck.wire.http import Fetch, Target
@@ -40,6 +41,7 @@ class ExporterHost:
         self._fetch = Fetch(Target(page_url(spec.gpus), spec.timeout))
         self._pages = PageReader(WANTED)
         self._share = BusyShare()
+        self._vanished = Vanished()
 
     @property
     def spec(self) -> HostSpec:
@@ -69,13 +71,14 @@ class ExporterHost:
         samples = Samples(self._pages.read(body))
         told = _told(samples)
         busy = self._share.update(node.node_counters(samples))
+        now = self._monotonic()
         return HostReading(
-            self._monotonic(),
+            now,
             self._source,
             cpu=busy if busy is not None else told.cpu,
             memory_used_bytes=told.memory_used_bytes,
             memory_total_bytes=told.memory_total_bytes,
-            gpus=told.gpus,
+            gpus=self._vanished.completed(told.gpus, now),
             reason=told.reason,
             driver=told.driver,
             cuda=told.cuda,
