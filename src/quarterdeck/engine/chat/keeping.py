@@ -101,6 +101,14 @@ class Chats:
         with self._opened() as base:
             return [_kept(row) for row in base.execute(query, (*wanted, limit))]
 
+    def prompts(self, limit: int, longest: int = 20_000) -> list[str]:
+        """The last prompts that were sent, each once, the newest last; none of more than ``longest`` characters."""
+        if not self.path.exists():
+            return []
+        query = "SELECT prompt FROM exchange WHERE length(prompt) BETWEEN 1 AND ? GROUP BY prompt ORDER BY max(id) DESC LIMIT ?"
+        with self._opened() as base:
+            return [str(prompt) for (prompt,) in base.execute(query, (longest, limit))][::-1]
+
     def read(self, number: int) -> Kept | None:
         """One of them."""
         if not self.path.exists():

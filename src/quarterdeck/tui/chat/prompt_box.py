@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Protocol, cast
 
 from textual import events
@@ -13,13 +14,13 @@ from quarterdeck.tui.chat.wrapping import clean
 PLACEHOLDER = "prompt: Enter sends, ctrl+j is a new line, @path attaches a file"
 _FOLDED_FROM = 3000
 """Longer pastes are shown as one word: a text area lays out all it holds."""
-_MOST_HISTORY = 200
+MOST_HISTORY = 200
 _MOST_PASTES = 20
 """Older ones are forgotten; the history may name more."""
 
 
 class History:
-    """What was sent, in memory only."""
+    """What was sent: by this console, and before it what is kept of others."""
 
     def __init__(self) -> None:
         self.entries: list[str] = []
@@ -30,8 +31,15 @@ class History:
         """Something was sent."""
         if text and (not self.entries or self.entries[-1] != text):
             self.entries.append(text)
-            del self.entries[:-_MOST_HISTORY]
+            del self.entries[:-MOST_HISTORY]
         self._at = None
+
+    def put_before(self, older: Sequence[str]) -> None:
+        """What was sent earlier, the newest last. Where one stands in the history does not change."""
+        before = [text for text in older if text not in self.entries]
+        before = before[max(0, len(before) - (MOST_HISTORY - len(self.entries))) :]
+        self.entries[:0] = before
+        self._at = None if self._at is None else self._at + len(before)
 
     def step(self, by: int, current: str) -> str | None:
         """The entry before (-1) or after (+1); ``None`` where there is none. After the last comes what was being typed."""
