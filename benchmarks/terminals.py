@@ -12,6 +12,9 @@ import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+_WHERE = b"\x1b[6n"
+"""The question where the cursor is: every terminal answers it."""
+
 
 class Terminal:
     """A program in a pseudo-terminal of a given size."""
@@ -60,6 +63,8 @@ class Terminal:
         except OSError:
             return b""
         self.written += len(data)
+        if asked := data.count(_WHERE):
+            os.write(self.fd, b"\x1b[1;1R" * asked)
         return data
 
     def end(self) -> None:

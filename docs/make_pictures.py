@@ -1,17 +1,20 @@
 """Draws the pictures in docs/pictures: the console itself, headless, on the demo fleet or on that of a fleet file.
 
-uv run python docs/make_pictures.py                demo-*.svg
-uv run python docs/make_pictures.py NAME FILE      NAME-*.svg
+uv run python docs/make_pictures.py                        demo-*.svg: every view in three sizes, and one in light colours
+uv run python docs/make_pictures.py --only gpus,jobs       these views only
+uv run python docs/make_pictures.py NAME FILE              NAME-*.svg: fleet, endpoint, GPUs of that fleet
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
-import sys
+import re
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from quarterdeck.config.fleet import FleetConfig
 from quarterdeck.config.load import load
@@ -22,63 +25,112 @@ from quarterdeck.engine.jobs.folder import JobFolder
 from quarterdeck.engine.timeline.witness import Witness
 from quarterdeck.tui.app import ConsoleApp
 
+if TYPE_CHECKING:
+    from textual.pilot import Pilot
+
 FOLDER = Path(__file__).with_name("pictures")
 SIZES = ((80, 24), (120, 36), (200, 60))
+LIGHT = (120, 36)
 WATCH_S = 40.0
 """Long enough for trends, and for the first of the demo's trouble."""
 
-_FIND = ("escape", "1", "slash", *"workbench", "enter")
+
+class View(NamedTuple):
+    """What is drawn: its name, the keys that lead there from the one before, and how long it takes to be there (s)."""
+
+    name: str
+    keys: tuple[str, ...]
+    rest: float = 1.0
+
+
+_HOME = ("escape", "escape", "escape", "1")
+_FIND = (*_HOME, "slash", *"workbench", "enter")
 _PULL = ("escape", "P", *"mistral", "minus", *"small3", "full_stop", "2", "colon", *"24b")
 _CHAT = ("4", "tab", "a", *"mistral-small", "enter", "tab", *"Why do requests wait?", "enter")
+OF_ANY = (View("fleet", (), 0.0), View("endpoint", ("enter",)), View("gpus", ("escape", "2")))
+"""What any fleet has."""
 VIEWS = (
-    ("endpoint", ("enter",), 1.0),
-    ("gpus", ("escape", "2"), 1.0),
-    ("gpu", ("enter",), 1.0),
-    ("act", ("escape", *_FIND, "a"), 1.0),
-    ("pull", _PULL, 4.0),
-    ("jobs", ("enter", "6"), 9.0),
-    ("alerts", ("escape", "escape", "5"), 1.0),
-    ("models", ("escape", "3"), 1.0),
-    ("chat", ("escape", "1", *_CHAT), 9.0),
+    *OF_ANY,
+    View("gpu", ("enter",)),
+    View("palette", (*_HOME, "colon", *"pu")),
+    View("help", ("escape", "question_mark")),
+    View("act", (*_FIND, "a")),
+    View("pull", _PULL, 4.0),
+    View("jobs", ("enter", "6"), 9.0),
+    View("log", ("l",), 2.0),
+    View("confirm", ("escape", "6", "x")),
+    View("launch", (*_HOME, "escape", "n"), 2.0),
+    View("alerts", (*_HOME, "5")),
+    View("events", ("tab",)),
+    View("models", (*_HOME, "3")),
+    View("model", ("enter",)),
+    View("chat", (*_HOME, *_CHAT), 9.0),
 )
-"""What is drawn of one console after the other: its name, the keys that lead there, and how long it takes to be there (s)."""
+"""One after the other in one console."""
 
 
-async def draw(name: str, fleet: FleetConfig) -> None:
-    """One picture per size in the dark theme, and one in the light; all of the same fleet at the same time."""
-    apps = [(f"{name}-{columns}x{rows}", (columns, rows), fleet) for columns, rows in SIZES]
-    light = replace(fleet, console=replace(fleet.console, theme="quarterdeck-day"))
-    apps.append((f"{name}-light-120x36", (120, 36), light))
-    for file, size, watched in apps:
-        app = ConsoleApp(watched, make_engine=lambda found: Engine(found, board=JobBoard(), witness=Witness(found)))
-        async with app.run_test(size=size) as pilot:
-            await asyncio.sleep(WATCH_S)
-            await pilot.pause()
-            (FOLDER / f"{file}.svg").write_text(app.export_screenshot(title="quarterdeck"))
-            if size == (120, 36) and watched is fleet:
-                for view, keys, rest in VIEWS if name == "demo" else VIEWS[:3]:
-                    await pilot.press(*keys)
-                    await asyncio.sleep(rest)
-                    (FOLDER / f"{name}-{view}-120x36.svg").write_text(app.export_screenshot(title="quarterdeck"))
+def smaller(svg: str) -> str:
+    """The same picture: without fonts of the net, which GitHub doesn't load, and with fewer digits."""
+    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"terminal-\d+-", "t-", svg)
+    svg = re.sub(r"(\d+\.\d\d)\d+", r"\1", svg)
+    return re.sub(r"\n\s+", "\n", svg)
 
 
-async def main(arguments: list[str]) -> None:
-    """The demo's pictures, or those of a fleet file."""
+async def draw(name: str, fleet: FleetConfig, size: tuple[int, int], views: tuple[View, ...], only: set[str]) -> None:
+    """All views in one size; those not wanted are passed through."""
+    light = "light-" if fleet.console.theme == "quarterdeck-day" else ""
+    app = ConsoleApp(fleet, make_engine=lambda found: Engine(found, board=JobBoard(), witness=Witness(found)))
+    async with app.run_test(size=size) as pilot:
+        await asyncio.sleep(WATCH_S)
+        for view in views:
+            await _go(pilot, view)
+            if only and view.name not in only:
+                continue
+            shown = "" if view.name == "fleet" else f"{view.name}-"  # the fleet is what all begins with
+            file = FOLDER / f"{name}-{shown}{light}{size[0]}x{size[1]}.svg"
+            file.write_text(smaller(app.export_screenshot(title="quarterdeck")), encoding="utf-8")
+
+
+async def _go(pilot: Pilot[None], view: View) -> None:
+    await pilot.press(*view.keys)
+    await asyncio.sleep(view.rest)
+    await pilot.pause()
+
+
+async def main(name: str, file: str, only: set[str]) -> None:
+    """Every size in the dark theme and one in the light, of the demo or of a fleet file."""
     FOLDER.mkdir(exist_ok=True)
-    if arguments:
-        await draw(arguments[0], load(arguments[1]).config)
-        return
-    demo = await start()
-    try:
-        with tempfile.TemporaryDirectory() as state:  # its jobs are nobody's
-            os.environ["XDG_STATE_HOME"] = state
-            await draw("demo", demo.config)
+    os.environ["COLORTERM"] = "truecolor"  # whatever terminal this is started from
+    os.environ.pop("NO_COLOR", None)
+    for size, theme in (*((size, "") for size in SIZES), (LIGHT, "quarterdeck-day")):
+        demo = None if file else await start()  # each size sees the demo from its beginning
+        try:
+            fleet = load(file).config if demo is None else demo.config
+            if theme:
+                fleet = replace(fleet, console=replace(fleet.console, theme=theme))
+            await _alone(name, fleet, size, only, VIEWS if demo else OF_ANY)
+        finally:
+            if demo is not None:
+                await demo.stop()
+
+
+async def _alone(name: str, fleet: FleetConfig, size: tuple[int, int], only: set[str], views: tuple[View, ...]) -> None:
+    """With a state folder of its own: its jobs are nobody's."""
+    with tempfile.TemporaryDirectory() as state:
+        os.environ["XDG_STATE_HOME"] = state
+        try:
+            await draw(name, fleet, size, views, only)
+        finally:
             for job in JobFolder().read_all():
                 if not job.state.ended:
                     JobFolder().cancel(job.id)
-    finally:
-        await demo.stop()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1:]))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("name", nargs="?", default="demo")
+    parser.add_argument("file", nargs="?", default="")
+    parser.add_argument("--only", default="", help="views, with commas between them")
+    given = parser.parse_args()
+    asyncio.run(main(given.name, given.file, {one for one in given.only.split(",") if one}))

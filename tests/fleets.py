@@ -7,10 +7,12 @@ from dataclasses import replace
 
 from fakes import GIB, endpoint_view, event, gpu, history, host_view, model, window
 from quarterdeck.model.events import EventKind
-from quarterdeck.model.fleet import Boundary, EndpointView, FleetSnapshot, OwnRequests, ReplicaView, State
+from quarterdeck.model.fleet import Boundary, EndpointView, FleetSnapshot, State
 from quarterdeck.model.latency import Latencies
 from quarterdeck.model.models import ModelState
+from quarterdeck.model.own import OwnRequests
 from quarterdeck.model.reading import AccessLog, Deployment, EngineReading, Histogram, LoraAdapter, Spend
+from quarterdeck.model.replica import ReplicaView
 
 
 def wave(length: int, top: float, gap: int | None = None) -> tuple[float | None, ...]:

@@ -13,10 +13,11 @@ from quarterdeck.engine.recording.frames import HEAD_SIZE, MARK, Kind
 from quarterdeck.engine.recording.writer import Recorder
 from quarterdeck.model.alerts.alert import Alert, Severity
 from quarterdeck.model.events import Event, EventKind
-from quarterdeck.model.fleet import EndpointView, FleetSnapshot, ReplicaView, State
+from quarterdeck.model.fleet import EndpointView, FleetSnapshot, State
 from quarterdeck.model.job import Job, JobState, Order, Progress
 from quarterdeck.model.latency import Latencies
 from quarterdeck.model.reading import EngineReading, Histogram
+from quarterdeck.model.replica import ReplicaView
 
 START_AT, START_TIME = 5_000.25, 1_795_370_400.5
 DOWN_FROM, DOWN_TO = 20, 32

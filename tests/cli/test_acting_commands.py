@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 
 from quarterdeck.cli import jobs, waiting
 from quarterdeck.cli.agreeing import agreed
-from quarterdeck.cli.meant import meant
 from quarterdeck.engine.jobs.folder import JobFolder
+from quarterdeck.engine.meant import meant
 from quarterdeck.engine.safety import Asking, Refused
-from quarterdeck.errors import QuarterdeckError
+from quarterdeck.errors import QuarterdeckError, UsageError
 from quarterdeck.model.actions import BY_ID
 from quarterdeck.model.job import Job, JobState, Order, Progress
 
@@ -189,7 +189,7 @@ def test_jobs_that_cannot_be_read_are_not_no_jobs(monkeypatch: pytest.MonkeyPatc
     (tmp_path / "quarterdeck/jobs").mkdir(parents=True)
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(QuarterdeckError, match="can't be read"):
-        jobs.run(argparse.Namespace(action="list", ids=[], json=False, all=False))
+        jobs.run(argparse.Namespace(action="list", ids=[], json=False, all=False, filter=None))
 
 
 @pytest.fixture
@@ -223,3 +223,24 @@ def test_of_several_jobs_all_must_exist(quarterdeck: Quarterdeck, ended: str) ->
 
 def test_watching_nothing_is_still_one_json_document(quarterdeck: Quarterdeck) -> None:
     assert json.loads(quarterdeck("jobs", "watch", "--json").stdout) == []
+
+
+def test_jobs_that_a_filter_keeps(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    there = [job("a", state=JobState.DONE), job("b", state=JobState.FAILED)]
+    monkeypatch.setattr(JobFolder, "read_all", lambda _: there)
+
+    def told(text: str) -> tuple[str, str]:
+        assert jobs.run(argparse.Namespace(action="list", ids=[], json=False, all=True, filter=text)) == 0
+        said = capsys.readouterr()
+        return said.out, said.err
+
+    out, err = told("state:failed")
+    assert "failed" in out
+    assert "done" not in out
+    assert err == ""
+    assert told("state:dead") == ("", "no job fits the filter\n")
+    with pytest.raises(UsageError, match="no field status here"):
+        jobs.run(argparse.Namespace(action="list", ids=[], json=False, all=True, filter="status:x"))

@@ -97,6 +97,21 @@ def test_status_as_json_and_text(quarterdeck: Quarterdeck, ollama: str) -> None:
     assert "qwen3:8b (1 on disk)" in text
 
 
+def test_status_of_what_a_filter_keeps(quarterdeck: Quarterdeck, ollama: str) -> None:
+    both = ("status", "--json", "--fast", "--url", ollama, "--url", "http://127.0.0.1:1", "--filter")
+    kept = json.loads(quarterdeck(*both, "state:down").stdout)
+    assert [endpoint["state"] for endpoint in kept["endpoints"]] == ["DOWN"]
+    assert [
+        each["state"] for each in json.loads(quarterdeck(*both, "!state:down model:qwen3").stdout)["endpoints"]
+    ] == ["OK"]
+    none = quarterdeck(*both, "state:busy")
+    assert (none.returncode, none.stderr) == (0, "no endpoint fits the filter\n")
+    wrong = quarterdeck(*both, "stat:down")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "did you mean state?" in wrong.stderr
+    assert quarterdeck("status", "--fast", "--url", ollama, "--filter", "kv>").returncode == 2
+
+
 def test_status_json_lines_until_the_reader_goes_away(environment: dict[str, str], tmp_path: Path, ollama: str) -> None:
     command = [sys.executable, "-m", "quarterdeck", "status", "--jsonl", "--fast", "--watch", "0.1", "--url", ollama]
     with subprocess.Popen(

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from quarterdeck.cli.events import Printer, document
+from quarterdeck.cli.events import Printer
 from quarterdeck.config.fleet import EventSettings
 from quarterdeck.engine.timeline.book import Book, Entry
 from quarterdeck.model.happening import Happening, Topic
+from quarterdeck.report.events import document
 
 if TYPE_CHECKING:
     from cli.conftest import Quarterdeck
@@ -118,3 +119,26 @@ def test_columns_never_become_narrower(capsys: pytest.CaptureFixture[str]) -> No
     printer.show([Happening(1e9, Topic.JOB, "a", "done", "y")])
     first, second = capsys.readouterr().out.splitlines()
     assert first.index("x", 30) == second.index("y", 30)
+
+
+def test_a_filter_as_in_the_console(quarterdeck: Quarterdeck, book: Book) -> None:
+    def words(text: str, *more: str) -> list[str]:
+        ended = quarterdeck("events", "--json", "--filter", text, *more)
+        assert (ended.returncode, ended.stderr) == (0, "")
+        return [json.loads(line)["word"] for line in ended.stdout.splitlines()]
+
+    assert words("topic:state,alert") == ["DOWN", "raised"]
+    assert words("age<1h !mac") == ["raised"]
+    assert words("vllm", "--limit", "1") == ["raised"]
+    assert words("where:nobody") == []
+    assert quarterdeck("events", "--filter", "where:nobody").stderr == "nothing that happened fits the filter\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("topik:state", "did you mean topic?"), ("age>", "age> what?"), ("age<5", "a unit is missing")]
+)
+def test_a_filter_that_is_wrong_is_an_error(quarterdeck: Quarterdeck, book: Book, text: str, said: str) -> None:
+    ended = quarterdeck("events", "--filter", text)
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert said in ended.stderr

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from quarterdeck.cli.overview import GROUPS, sections
-from quarterdeck.cli.words import words
 from quarterdeck.model.actions import ACTIONS
+from quarterdeck.model.phrasing import words
 
 if TYPE_CHECKING:
     from cli.conftest import Quarterdeck

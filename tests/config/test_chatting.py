@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from quarterdeck.config.decode import decode
-from quarterdeck.config.fleet import ChatSettings, PriceSpec
+from quarterdeck.config.fleet import ChatSettings
 from quarterdeck.config.render import render_config
+from quarterdeck.config.specs import PriceSpec
 from quarterdeck.model.chat.boundary import Policy, Rule
 
 GOOD = """

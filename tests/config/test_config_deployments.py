@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from quarterdeck.config.fleet import DeploymentSpec, JobSettings
+from quarterdeck.config.fleet import JobSettings
 from quarterdeck.config.load import Loaded, loads
 from quarterdeck.config.origins import INHERITED
 from quarterdeck.config.render import render_config
+from quarterdeck.config.specs import DeploymentSpec
 
 ReadFleet = Callable[[str], Loaded]
 

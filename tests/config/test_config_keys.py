@@ -18,10 +18,11 @@ from quarterdeck.config.fleet import (
     HostSpec,
     Limits,
 )
-from quarterdeck.config.keys import ENDPOINT, TABLES
+from quarterdeck.config.keys import ENDPOINT
 from quarterdeck.config.load import loads
 from quarterdeck.config.schema import json_schema
 from quarterdeck.config.table import Key, Table
+from quarterdeck.config.tables import KEYS, NAMES, every
 from quarterdeck.config.write import init_text, write_new
 from quarterdeck.errors import UsageError
 from quarterdeck.model.fleet import Boundary
@@ -30,7 +31,7 @@ SAMPLE = Path(__file__).parents[2] / "fleet.toml"
 BASE = Path("/etc/quarterdeck")
 
 
-def every_table(tables: tuple[Table, ...] = TABLES) -> Iterator[Table]:
+def every_table(tables: tuple[Table, ...] = every()) -> Iterator[Table]:
     for table in tables:
         yield table
         yield from every_table(tuple(key.kind for key in table.keys if isinstance(key.kind, Table)))
@@ -83,7 +84,7 @@ def test_the_sample_with_every_setting_taken_loads_too() -> None:
     loaded = loads(taken(init_text()), SAMPLE)
     assert loaded.problems == ()
     assert [endpoint.name for endpoint in loaded.config.endpoints] == ["vllm-a", "ollama", "llama-server", "managed"]
-    assert loaded.config.console == ConsoleSettings()
+    assert loaded.config.console == ConsoleSettings(theme="quarterdeck-night", ascii=True)
     assert loaded.config.limits == Limits()
     assert [deployment.run[0] for deployment in loaded.config.deployments] == ["vllm"]
 
@@ -133,7 +134,7 @@ def test_init_says_why_it_cannot_write(tmp_path: Path) -> None:
 
 def test_the_schema_is_plain_json_and_describes_every_key() -> None:
     schema = json.loads(json.dumps(json_schema()))
-    assert list(schema["properties"]) == [table.name for table in TABLES]
+    assert list(schema["properties"]) == [*NAMES, KEYS]
     endpoint = schema["properties"]["endpoint"]["items"]
     assert list(endpoint["properties"]) == [key.name for key in ENDPOINT.keys]
     assert endpoint["required"] == ["name", "url"]

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quarterdeck.config.fleet import Auth, DeploymentSpec, EndpointSpec
+from quarterdeck.config.fleet import Auth, EndpointSpec
 from quarterdeck.config.load import load, loads
 from quarterdeck.config.save import save_deployment
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.config.write import init_text
 from quarterdeck.errors import ConfigError, UsageError
 from quarterdeck.model.fleet import Boundary

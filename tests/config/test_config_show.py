@@ -72,7 +72,14 @@ CONFIGS = st.builds(
         unique_by=lambda spec: spec.name,
         max_size=3,
     ).map(tuple),
-    console=st.builds(ConsoleSettings, poll=SECONDS, paint=st.floats(0.5, 60), theme=NAMES, read_only=st.booleans()),
+    console=st.builds(
+        ConsoleSettings,
+        poll=SECONDS,
+        paint=st.floats(0.5, 60),
+        theme=st.none() | NAMES,
+        ascii=st.none() | st.booleans(),
+        read_only=st.booleans(),
+    ),
     limits=st.builds(
         Limits, busy_waiting=st.integers(1, 99), busy_kv=SHARES, warn_kv=SHARES, stale_after=st.floats(1, 99)
     ),
@@ -92,10 +99,9 @@ def test_show_with_origins() -> None:
     loaded = loads(source, Path("fleet.toml"), origins=True)
     assert render_config(loaded.config, loaded.origins) == """\
 [console]
-poll = "2s"                  # default
-paint = "500ms"              # default
-theme = "quarterdeck-night"  # default
-read_only = false            # default
+poll = "2s"        # default
+paint = "500ms"    # default
+read_only = false  # default
 
 [limits]
 busy_waiting = 1      # default

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from quarterdeck.config.decode import decode
-from quarterdeck.config.fleet import Auth, EventSettings, SecretUrl, SinkSpec
+from quarterdeck.config.fleet import Auth, EventSettings
 from quarterdeck.config.render import render_config
+from quarterdeck.config.specs import SecretUrl, SinkSpec
 
 GOOD = """
 [events]

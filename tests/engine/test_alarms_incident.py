@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from demo_in_hand import KEY, KEY_ENV, DemoInHand
-from quarterdeck.config.fleet import AlertSpec
+from quarterdeck.config.specs import AlertSpec
 from quarterdeck.demo.scenario import Change, Trouble
 from quarterdeck.engine.alerting.alarms import Alarms, Told
 from quarterdeck.engine.recording.again import alerts_again, moments

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quarterdeck.config.fleet import DeploymentSpec, EndpointSpec, FleetConfig
+from quarterdeck.config.fleet import EndpointSpec, FleetConfig
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.engine.arguments import MOST_TOKENS, value_of, wrong
 from quarterdeck.engine.operate import described
 from quarterdeck.errors import UsageError

@@ -15,7 +15,8 @@ import pytest
 from chat_desk import FakeDesk, desk_of, prompt
 from fake_servers import Asked, Reply, Writer, pages_server, serving
 from fakes import endpoint_view
-from quarterdeck.config.fleet import EndpointSpec, PriceSpec
+from quarterdeck.config.fleet import EndpointSpec
+from quarterdeck.config.specs import PriceSpec
 from quarterdeck.engine.chat.attaching import Prompt
 from quarterdeck.engine.chat.conversation import Conversation
 from quarterdeck.engine.chat.keeping import Chats

@@ -11,7 +11,8 @@ import pytest
 from chat_desk import FakeDesk, desk_of, prompt
 from fake_servers import Asked, Reply, Writer, pages_server, serving
 from fakes import endpoint_view
-from quarterdeck.config.fleet import ChatSettings, ConsoleSettings, EndpointSpec, PriceSpec
+from quarterdeck.config.fleet import ChatSettings, ConsoleSettings, EndpointSpec
+from quarterdeck.config.specs import PriceSpec
 from quarterdeck.engine.chat.sending import Exchange, Wish
 from quarterdeck.engine.chat.session import Session
 from quarterdeck.model.chat.answer import Answer, Ending

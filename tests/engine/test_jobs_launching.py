@@ -12,7 +12,8 @@ import pytest
 
 from fake_servers import Asked, Reply, free_port, pages_server
 from jobs import job, order
-from quarterdeck.config.fleet import DeploymentSpec, EndpointSpec, FleetConfig
+from quarterdeck.config.fleet import EndpointSpec, FleetConfig
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.engine.jobs import launching
 from quarterdeck.engine.jobs.folder import JobFolder
 from quarterdeck.engine.jobs.hands import Failed, Hands

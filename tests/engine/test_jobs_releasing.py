@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from quarterdeck.config.fleet import DeploymentSpec, FleetConfig, HostSpec
+from quarterdeck.config.fleet import FleetConfig, HostSpec
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.engine.jobs.releasing import KNOWN_WITHIN_S, WITHIN_S, Releasing, machine_of
 from quarterdeck.hosts.base import HostReading
 from quarterdeck.hosts.drivers.base import DriverError, Kin, Running, Say, Status

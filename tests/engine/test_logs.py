@@ -10,7 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from quarterdeck.config.fleet import DeploymentSpec, FleetConfig
+from quarterdeck.config.fleet import FleetConfig
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.engine.logs import LONGEST_LINE, Follower, LogSource, clean, of_endpoint, of_file
 from quarterdeck.errors import UsageError
 

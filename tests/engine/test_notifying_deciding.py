@@ -9,7 +9,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quarterdeck.config.fleet import SinkSpec
+from quarterdeck.config.specs import SinkSpec
 from quarterdeck.engine.notifying.deciding import LOST_S, ToldOf, decide
 from quarterdeck.engine.notifying.notice import CLEARED, RAISED, REPEATED, Notice, document, fits, line, trial
 from quarterdeck.model.alerts.alert import Acknowledged, Alert, Severity

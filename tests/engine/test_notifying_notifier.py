@@ -9,7 +9,8 @@ import pytest
 
 from ears import Ears, alert, over
 from fakes import FrozenClock
-from quarterdeck.config.fleet import FleetConfig, SinkSpec
+from quarterdeck.config.fleet import FleetConfig
+from quarterdeck.config.specs import SinkSpec
 from quarterdeck.engine.notifying.notifier import Notifier, notifiers
 from quarterdeck.model.alerts.alert import Alert
 from quarterdeck.model.happening import Happening, Topic

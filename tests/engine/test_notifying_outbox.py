@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from fakes import FrozenClock
-from quarterdeck.config.fleet import SinkSpec
+from quarterdeck.config.specs import SinkSpec
 from quarterdeck.engine.notifying.notice import RAISED, Notice, trial
 from quarterdeck.engine.notifying.outbox import MOST_WAITING, NotDeliveredError, Outbox, Outcome, Trouble
 

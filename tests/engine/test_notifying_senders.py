@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from fake_servers import Asked, Reply, pages_server, serving
-from quarterdeck.config.fleet import Auth, SecretUrl, SinkSpec
+from quarterdeck.config.fleet import Auth
+from quarterdeck.config.specs import SecretUrl, SinkSpec
 from quarterdeck.engine.notifying.notice import CLEARED, RAISED, Notice, trial
 from quarterdeck.engine.notifying.outbox import NotDeliveredError
 from quarterdeck.engine.notifying.senders import Bell, Command, Desktop, Webhook, desktop_argv, is_usable, sender_for

@@ -14,7 +14,8 @@ import pytest
 from ears import UNIX, Ears, alert, over
 from fake_servers import Asked, Reply, Writer, free_port, reply_of, serving
 from fakes import FrozenClock
-from quarterdeck.config.fleet import ConsoleSettings, EndpointSpec, FleetConfig, SinkSpec
+from quarterdeck.config.fleet import ConsoleSettings, EndpointSpec, FleetConfig
+from quarterdeck.config.specs import SinkSpec
 from quarterdeck.engine.clock import Clock
 from quarterdeck.engine.engine import Engine
 from quarterdeck.engine.notifying.notice import RAISED, Notice

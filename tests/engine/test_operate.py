@@ -9,7 +9,8 @@ import pytest
 
 from fakes import endpoint_view, model
 from jobs import Workers
-from quarterdeck.config.fleet import DeploymentSpec, EndpointSpec, FleetConfig, HostSpec
+from quarterdeck.config.fleet import EndpointSpec, FleetConfig, HostSpec
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.engine.jobs.folder import JobFolder
 from quarterdeck.engine.operate import place_of, submit
 from quarterdeck.errors import UsageError

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from fakes import GIB, endpoint_view, gpu, host_view, snapshot
-from quarterdeck.config.fleet import DeploymentSpec, EndpointSpec, FleetConfig, HostSpec
+from quarterdeck.config.fleet import EndpointSpec, FleetConfig, HostSpec
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.engine.preflight import Check, preflight, preflight_launch
 from quarterdeck.engine.preflight.command import serve_of, tokens
 from quarterdeck.engine.preflight.facts import ModelFacts

@@ -9,8 +9,9 @@ import pytest
 
 from fakes import endpoint_view, model
 from jobs import Workers, job
-from quarterdeck.config.fleet import DeploymentSpec, EndpointSpec, FleetConfig, HostSpec
+from quarterdeck.config.fleet import EndpointSpec, FleetConfig, HostSpec
 from quarterdeck.config.load import load
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.engine import safety
 from quarterdeck.engine.audit import audit_path, read
 from quarterdeck.engine.jobs import carrying, worker

@@ -8,7 +8,7 @@ import pytest
 
 from fakes import endpoint_view
 from jobs import NOW, job, order
-from quarterdeck.config.fleet import DeploymentSpec
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.engine.starting import starting
 from quarterdeck.model.fleet import FleetSnapshot, State
 from quarterdeck.model.job import Job, JobState, Progress

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from quarterdeck.config.fleet import ConsoleSettings, EndpointSpec, EventSettings, FleetConfig, SinkSpec
+from quarterdeck.config.fleet import ConsoleSettings, EndpointSpec, EventSettings, FleetConfig
+from quarterdeck.config.specs import SinkSpec
 from quarterdeck.engine import occurrences
 from quarterdeck.engine.alerting import running, state
 from quarterdeck.engine.clock import Clock

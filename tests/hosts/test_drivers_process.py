@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from quarterdeck.config.fleet import DeploymentSpec
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.hosts.drivers import family
 from quarterdeck.hosts.drivers import process as process_module
 from quarterdeck.hosts.drivers.base import DriverError, Running, Status
@@ -133,7 +133,7 @@ def test_the_record_and_the_log_are_private(server: Callable[..., Server]) -> No
 def test_it_outlives_who_started_it(server: Callable[..., Server]) -> None:
     one = server(PLAIN)
     code = (
-        "import sys; from pathlib import Path; from quarterdeck.config.fleet import DeploymentSpec;"
+        "import sys; from pathlib import Path; from quarterdeck.config.specs import DeploymentSpec;"
         "from quarterdeck.hosts.drivers.process import ProcessDriver;"
         "ProcessDriver(DeploymentSpec('vllm a', 'a', run=tuple(sys.argv[2:]), cwd=Path(sys.argv[1])),"
         " Path(sys.argv[1]) / 'state').start(print)"

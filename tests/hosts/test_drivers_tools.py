@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fake_tools import FakeTools
-from quarterdeck.config.fleet import DeploymentSpec
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.hosts.drivers import tool
 from quarterdeck.hosts.drivers.base import Driver, DriverError, Running, Status
 from quarterdeck.hosts.drivers.command import CommandDriver

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quarterdeck.model.fleet import EMPTY_FLEET, EndpointView, FleetSnapshot, State
+from quarterdeck.model.fleet import EMPTY_FLEET, EndpointView, FleetSnapshot, State, is_well
 from quarterdeck.model.gpu import GpuView
 from quarterdeck.model.host import HostView
 from quarterdeck.model.limits import Limits
 from quarterdeck.model.models import ModelReading, ModelState
-from quarterdeck.model.verdict import Level, is_well, judged, level_of
+from quarterdeck.model.verdict import Level, judged, level_of
 
 LIMITS = Limits()
 

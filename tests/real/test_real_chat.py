@@ -14,7 +14,8 @@ from statistics import median
 
 import pytest
 
-from quarterdeck.config.fleet import Auth, EndpointSpec, PriceSpec
+from quarterdeck.config.fleet import Auth, EndpointSpec
+from quarterdeck.config.specs import PriceSpec
 from quarterdeck.engine.chat.sending import Exchange, Wish
 from quarterdeck.engine.chat.session import Session
 from quarterdeck.engine.engine import Engine

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from quarterdeck.config.fleet import DeploymentSpec
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.hosts.drivers.base import DriverError, Running, Status
 from quarterdeck.hosts.drivers.family import wait_until
 from quarterdeck.hosts.drivers.identity import identity

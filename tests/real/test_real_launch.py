@@ -16,8 +16,8 @@ import httpx
 import psutil
 import pytest
 
-from quarterdeck.config.fleet import DeploymentSpec
 from quarterdeck.config.load import load
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.hosts.drivers.base import Running
 from quarterdeck.hosts.drivers.family import wait_until
 from quarterdeck.hosts.drivers.process import ProcessDriver

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from quarterdeck.config.fleet import DeploymentSpec, EndpointSpec, FleetConfig
+from quarterdeck.config.fleet import EndpointSpec, FleetConfig
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.endpoints.acting.base import Deed
 from quarterdeck.endpoints.acting.open import actor_for
 from quarterdeck.engine.engine import Engine

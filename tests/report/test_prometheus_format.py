@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from exported import everything, parsed, seen, series, value
 from fakes import endpoint_view, gpu, host_view, model, snapshot
 from quarterdeck.format import printable
-from quarterdeck.model.fleet import ReplicaView, State
+from quarterdeck.model.fleet import State
 from quarterdeck.model.gpu import Ecc, GpuProcess, NvLink, Xid
 from quarterdeck.model.models import ModelState
 from quarterdeck.model.reading import EngineReading
+from quarterdeck.model.replica import ReplicaView
 from quarterdeck.report.prometheus import METRICS, Metric, render
 from quarterdeck.report.prometheus.metric import Kind
 from quarterdeck.report.prometheus.rows import MOST

@@ -8,20 +8,15 @@ from dataclasses import fields, replace
 from typing import Any
 
 from quarterdeck.model.events import Event, EventKind
-from quarterdeck.model.fleet import (
-    Boundary,
-    EndpointView,
-    FleetSnapshot,
-    OwnRequests,
-    ReplicaView,
-    State,
-)
+from quarterdeck.model.fleet import Boundary, EndpointView, FleetSnapshot, State
 from quarterdeck.model.gpu import Ecc, GpuProcess, GpuView, Holder, MigInstance, NvLink, PcieLink, Xid
 from quarterdeck.model.host import HostView
 from quarterdeck.model.latency import KINDS, Latencies, Window
 from quarterdeck.model.limits import Limits
 from quarterdeck.model.models import ModelReading, ModelState
+from quarterdeck.model.own import OwnRequests
 from quarterdeck.model.reading import AccessLog, Deployment, LoraAdapter, Spend
+from quarterdeck.model.replica import ReplicaView
 from quarterdeck.model.verdict import Level, judged, with_problems
 from quarterdeck.report.check import line
 from quarterdeck.report.json import document

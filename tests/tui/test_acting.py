@@ -9,7 +9,8 @@ import pytest
 
 from console_driver import Console, console
 from fakes import config, endpoint_view, model, snapshot
-from quarterdeck.config.fleet import DeploymentSpec, EndpointSpec, FleetConfig
+from quarterdeck.config.fleet import EndpointSpec, FleetConfig
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.engine.preflight import Check
 from quarterdeck.model.actions import ACTIONS, Action, On
 from quarterdeck.model.fleet import FleetSnapshot, State

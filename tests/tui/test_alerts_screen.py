@@ -137,7 +137,7 @@ async def test_events_are_filtered() -> None:  # key: other_list
         assert "qwen3:8b [bold]" in console.text
         assert "\x1b" not in console.text
         await console.press("slash", *"mac", "enter")
-        await console.sees("/mac  1 of 3")
+        await console.sees("/mac 1 of 3")
         assert "connection refused" not in console.text
         await console.press("escape")
         await console.sees("connection refused")

@@ -11,8 +11,9 @@ from rich.cells import cell_len
 
 from fakes import GIB, endpoint_view, model
 from fleets import mixed_fleet
-from quarterdeck.model.fleet import EndpointView, FleetSnapshot, ReplicaView, State
+from quarterdeck.model.fleet import EndpointView, FleetSnapshot, State
 from quarterdeck.model.models import ModelReading, ModelState
+from quarterdeck.model.replica import ReplicaView
 from quarterdeck.tui.cells import Moment, header, row_line, says_why
 from quarterdeck.tui.columns import BY_ID, COLUMNS, PRIORITY, layout
 from quarterdeck.tui.detail.charts import Look

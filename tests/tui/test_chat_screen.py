@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -321,14 +322,14 @@ async def test_models_are_picked_by_typing_and_changed_and_removed(
         assert columns(it) == [("lab", "qwen3:8b")]
 
 
-async def test_c_on_the_fleet_adds_what_is_selected(wire: Wire) -> None:  # key: chat
+async def test_shift_c_on_the_fleet_adds_what_is_selected(wire: Wire) -> None:  # key: chat
     async with chatting() as it:
         await it.press("tab", "1")
         for _ in range(9):
             if it.selected == "prod":
                 break
             await it.press("down")
-        await it.press("c")
+        await it.press("C")
         await it.sees("qwen3-32b  prod · vllm")
         assert ("prod", "qwen3-32b") in columns(it)
 
@@ -463,6 +464,8 @@ async def test_a_prompt_becomes_a_case(wire: Wire, tmp_path: Path) -> None:  # k
         await it.sees("yes")
         chat(it).sitting.case_file = str(path)
         await it.press("ctrl+s")
+        await it.sees("The last prompt as a case")
+        await it.press("c")
         await it.sees("Save the last prompt")
         await it.press("enter")
         await it.sees("saved as line 2")
@@ -504,7 +507,7 @@ async def test_raw_text_thoughts_and_a_new_conversation(
 
 async def test_own_settings_of_a_column_one_by_one_and_copying(
     wire: Wire,
-) -> None:  # key: column_settings # key: serial # key: copy_answer
+) -> None:  # key: column_settings # key: serial
     async with chatting(("lab", "a"), ("prod", "b")) as it:
         await it.sees("box runs several: p asks one by one")
         await it.press("tab", "p")
@@ -519,7 +522,7 @@ async def test_own_settings_of_a_column_one_by_one_and_copying(
         ]
         assert wire.most_open == 1
         await it.press("tab", "y")
-        await it.sees("copied 3 characters")
+        await it.sees("copied the answer (3 characters)")
 
 
 async def test_the_prompt_can_be_written_in_an_editor(
@@ -561,7 +564,7 @@ async def test_another_theme_takes_every_line_with_it(wire: Wire) -> None:
     async with chatting(("lab", "a")) as it:
         await ask(it)
         await it.sees("yes")
-        it.app.do_theme()
+        it.app.choose_theme("quarterdeck-day")
         await it.pilot.pause()
         wanted = it.app.get_css_variables()["background"]
         assert it.app.ink.style("", "").bgcolor.get_truecolor().hex.lower() == wanted.lower()  # type: ignore[union-attr]
@@ -637,3 +640,62 @@ async def test_who_reads_back_keeps_the_line_until_the_end_is_asked_for(wire: Wi
         gates[1].set()
         await paint(it)
         assert pane.top == pane.transcript.length - pane.size.height
+
+
+async def written(it: Console, folder: Path, suffix: str) -> str:
+    """What was saved, in the background."""
+    for _ in range(300):
+        for path in folder.glob(f"quarterdeck-chat-*{suffix}"):
+            return path.read_text()
+        await it.pilot.pause()
+        await asyncio.sleep(0.01)
+    raise AssertionError(it.text)
+
+
+async def test_a_conversation_is_saved_while_the_prompt_has_the_keys(
+    wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with chatting(("lab", "a"), ("prod", "b")) as it:
+        await it.press("ctrl+s")
+        await it.sees("Conversation (Markdown)")
+        await it.press("m")
+        assert "nothing was asked yet" in it.text
+        await it.press("escape")
+        await ask(it, "marmalade")
+        await it.sees("yes")
+        await paint(it)
+        await it.press(*"draft", "ctrl+s")
+        await it.sees("Conversation (Markdown)")
+        await it.press("m")
+        await it.sees("Save as Conversation")
+        await it.press("enter")
+        text = await written(it, tmp_path, ".md")
+        assert "## a on lab" in text
+        assert "## b on prod" in text
+        assert "> marmalade\n\nyes" in text
+        assert "draft" not in text
+        assert chat(it).prompt.text == "draft"
+        await it.press("ctrl+s")
+        await it.sees("Data (JSON)")
+        await it.press("d")
+        await it.sees("Save as Data")
+        await it.press("enter")
+        told = json.loads(await written(it, tmp_path, ".json"))
+        assert [one["model"] for one in told["columns"]] == ["a", "b"]
+        await it.press("tab", "c")
+        await it.sees("copied the answer (3 characters)")
+
+
+async def test_what_is_hidden_stays_hidden(wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with chatting(("lab", "a"), ("prod", "b")) as it:
+        await it.press("tab", "b", "i")
+        await ask(it, "marmalade")
+        await it.sees("yes")
+        await it.press("ctrl+s")
+        await it.sees("Conversation (Markdown)")
+        assert "names are hidden until you vote" in it.text
+        await it.press("m", "escape", "tab", "c", "c")
+        await it.sees("the prompt")
+        assert "as Markdown" not in it.text

@@ -17,6 +17,7 @@ from quarterdeck.tui.screens.endpoint import EndpointScreen
 from quarterdeck.tui.screens.fleet import FleetScreen
 from quarterdeck.tui.screens.help import HelpScreen
 from quarterdeck.tui.screens.palette import PaletteScreen
+from quarterdeck.tui.screens.themes import ThemesScreen
 
 # ---- keys of the fleet
 
@@ -154,7 +155,7 @@ async def test_sorting_in_turn() -> None:  # key: sort
             firsts.append(it.table.rows[0].view.name)
             await it.press("s")
         assert firsts == ["coder-b", "coder-b", "qwen-prod", "llama-batch"]
-        assert it.table.order.id == "severity"
+        assert it.table.order.id == "state"
 
 
 async def test_the_selection_stays_on_its_endpoint() -> None:
@@ -232,8 +233,8 @@ async def test_the_palette_does_commands_and_opens_endpoints() -> None:  # key: 
         await it.press("colon", *"theme")
         assert isinstance(it.app.screen, PaletteScreen)
         await it.press("enter")
-        assert it.app.theme == "quarterdeck-day"
-        await it.press("ctrl+p", *"qwen", "enter")
+        assert isinstance(it.app.screen, ThemesScreen)
+        await it.press("escape", "ctrl+p", *"qwen", "enter")
         assert isinstance(it.app.screen, EndpointScreen)
         assert it.app.screen.endpoint == "qwen-prod"
         await it.press("colon", *"nothing like this")
@@ -263,7 +264,7 @@ async def test_q_and_ctrl_c_quit() -> None:  # key: leave # key: quit
 async def test_drawing_again_forgets_what_the_terminal_showed(monkeypatch: pytest.MonkeyPatch) -> None:  # key: repaint
     async with console() as it:
         forgotten: list[bool] = []
-        monkeypatch.setattr(it.app._screen_diff, "forget", lambda: forgotten.append(True))
+        monkeypatch.setattr(it.app.screen_diff, "forget", lambda: forgotten.append(True))
         await it.press("ctrl+l")
         assert forgotten
 

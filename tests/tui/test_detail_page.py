@@ -316,7 +316,7 @@ def test_the_copy_has_every_engine_and_bucket() -> None:
 
 def test_many_engines_are_counted_and_copied_whole() -> None:
     view = endpoint_view("x", engines=tuple(EngineReading(str(place), running=place) for place in range(40)))
-    assert "… 32 more engines; y copies all" in section(page(view), "Raw values and where they came from")
+    assert "… 32 more engines; c copies all" in section(page(view), "Raw values and where they came from")
     assert raw_text(view, NOW)[1] == 40
 
 

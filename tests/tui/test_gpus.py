@@ -14,11 +14,14 @@ from rich.cells import cell_len
 from console_driver import Console, console
 from fakes import GIB, config, endpoint_view, gpu, host_view, model, snapshot
 from gpu_fleets import ORPHAN, full_gpu, gpu_fleet
-from quarterdeck.model.fleet import EMPTY_FLEET, FleetSnapshot, ReplicaView
+from quarterdeck.model.fleet import EMPTY_FLEET, FleetSnapshot
 from quarterdeck.model.gpu import Ecc, GpuProcess, GpuView, Holder, Xid
 from quarterdeck.model.holdings import Part, PartKind
 from quarterdeck.model.host import HostView
+from quarterdeck.model.replica import ReplicaView
 from quarterdeck.tui.cells import Moment
+from quarterdeck.tui.columns import in_order
+from quarterdeck.tui.contract import Frame
 from quarterdeck.tui.detail.charts import Look
 from quarterdeck.tui.gpus.bars import aside, stack
 from quarterdeck.tui.gpus.charts import Plot, chart_lines
@@ -27,7 +30,7 @@ from quarterdeck.tui.gpus.listing import Listing, Shown
 from quarterdeck.tui.gpus.orphans import impact
 from quarterdeck.tui.gpus.page import gpu_page
 from quarterdeck.tui.gpus.panel import panel_lines
-from quarterdeck.tui.gpus.scene import ORDERS, Entry, Scene, entries, letters, marks
+from quarterdeck.tui.gpus.scene import ORDERS, Entry, Scene, entries, letters, machines, marks
 from quarterdeck.tui.gpus.summary import Summary, summary_line
 from quarterdeck.tui.help import help_lines
 from quarterdeck.tui.hosts import host_lines, roomy_height
@@ -36,6 +39,7 @@ from quarterdeck.tui.screens.confirm import ConfirmScreen, confirm_lines
 from quarterdeck.tui.screens.fleet import FleetScreen
 from quarterdeck.tui.screens.gpu import GpuScreen
 from quarterdeck.tui.screens.gpus import GpusScreen
+from quarterdeck.tui.sieve import sieved
 
 NOW = Moment(10_000.0, 1_795_370_400.0)
 FLEET = gpu_fleet()
@@ -52,13 +56,23 @@ def entry(index: int, host: int = 0) -> Entry:
     return Entry(machine, machine.gpus[index])
 
 
+def kept(needle: str, fleet: FleetSnapshot = FLEET, hosts: tuple[HostView, ...] = FLEET.hosts) -> list[Entry]:
+    return sieved(entries(hosts), needle, "gpus", Frame(fleet, *NOW)).rows
+
+
 def listed(
-    width: int, height: int = 20, fleet: FleetSnapshot = FLEET, needle: str = "", order: str = "machine"
+    width: int,
+    height: int = 20,
+    fleet: FleetSnapshot = FLEET,
+    needle: str = "",
+    order: str = "host",
+    *,
+    turned: bool = False,
 ) -> Listing:
-    chosen = next(each for each in ORDERS if each.id == order)
-    found = entries(fleet, chosen, needle)
+    chosen = next(each for each in ORDERS if each.id == order)._replace(turned=turned)
+    found = in_order(kept(needle, fleet, machines(fleet, chosen)), chosen)
     selected = found[0].key if found else None
-    shown = Shown(found, fleet.hosts, letters(fleet.hosts), chosen, selected, NOW.now, bool(needle))
+    shown = Shown(found, machines(fleet, chosen), letters(fleet.hosts), chosen, selected, NOW.now, bool(needle))
     return listing(shown, width, height)
 
 
@@ -191,16 +205,16 @@ def test_old_values_are_grey_and_what_is_wrong_keeps_its_tone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("order", "first"), [("trouble", "4"), ("util", "0"), ("memory", "0"), ("heat", "4"), ("machine", "0")]
+    ("order", "first"), [("state", "4"), ("load", "0"), ("memory", "0"), ("heat", "4"), ("host", "0")]
 )
 def test_orders(order: str, first: str) -> None:
-    found = entries(FLEET, next(each for each in ORDERS if each.id == order), "")
+    found = in_order(kept(""), next(each for each in ORDERS if each.id == order))
     assert str(found[0].gpu.index) == first
     assert len(found) == 13
 
 
 def test_sorted_otherwise_a_row_names_its_machine() -> None:
-    lines = [line.text for line in listed(119, order="util").lines]
+    lines = [line.text for line in listed(119, order="load").lines]
     assert "gpu-box-1" in lines[0]
     assert "▌" in lines[0]
 
@@ -219,7 +233,34 @@ def test_sorted_otherwise_a_row_names_its_machine() -> None:
     ],
 )
 def test_the_filter_finds_machines_models_users_pids_and_trouble(needle: str, count: int) -> None:
-    assert len(entries(FLEET, BY_MACHINE, needle)) == count
+    assert len(kept(needle)) == count
+
+
+@pytest.mark.parametrize(
+    ("needle", "found"),
+    [
+        ("gpu>80", "g0 g1 g4 r3"),
+        ("gpu:h100 gpu<10", "g3 g6"),
+        ("!gpu>10 host:gpu-box", "g3 g6 g7"),
+        ("temp>80", "g4"),
+        ("mem>90%", "g0 g1 r0"),
+        ("mem>60GiB", "g0 g1 r0 r1"),
+        ("free>70GiB", "g6"),
+        ("power>90%", "g0 g1"),
+        ("power>400W", "g0 g1"),
+        ("trouble:lost,orphan", "g3 g5"),
+        ('!trouble=""', "g0 g3 g4 g5"),
+        ("model:qwen", "g0 g1 g2"),
+        ("endpoint:qwen", "g0 g1"),
+        ("process:orphan", "g3"),
+        ("process>1", "g2"),
+        ("user:ada", "g2"),
+        ("pid=41207", "g3"),
+        ("index=0", "g0 r0 a0"),
+    ],
+)
+def test_fields_of_gpus(needle: str, found: str) -> None:
+    assert " ".join(f"{one.host.name[0]}{one.gpu.index}" for one in kept(needle)) == found
 
 
 @given(st.integers(1, 260), st.integers(0, 70))
@@ -305,7 +346,7 @@ def test_the_page_fits(width: int, index: int, window: int) -> None:
 
 
 def test_the_summary_sums_what_is_current() -> None:
-    found = entries(FLEET, BY_MACHINE, "")
+    found = kept("")
     text = summary_line(Summary(found, 13, BY_MACHINE), NOW.now, 140).text
     assert "GPUs 13 on 3 machines" in text
     assert "✗ 4 in trouble" in text

@@ -12,8 +12,9 @@ import pytest
 
 from console_driver import Console, console
 from fakes import endpoint_view, snapshot
-from quarterdeck.config.fleet import ConsoleSettings, DeploymentSpec, EndpointSpec, FleetConfig, HostSpec
+from quarterdeck.config.fleet import ConsoleSettings, EndpointSpec, FleetConfig, HostSpec
 from quarterdeck.config.load import load
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.engine.launches import default_file, file_of
 from quarterdeck.engine.preflight import Check
 from quarterdeck.errors import UsageError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
 from typing import Any
@@ -18,10 +19,11 @@ from quarterdeck.model.fleet import EMPTY_FLEET, Boundary, EndpointView, FleetSn
 from quarterdeck.model.job import Job, JobState, Order, Progress
 from quarterdeck.model.models import ModelReading, ModelState
 from quarterdeck.model.reading import LoraAdapter
+from quarterdeck.tui.contract import Frame
 from quarterdeck.tui.lines import cell_width
 from quarterdeck.tui.models import cells
 from quarterdeck.tui.models.columns import COLUMNS, layout
-from quarterdeck.tui.models.rows import ORDERS, Group, ModelRow, Shown, arranged, matches, model_rows, rows_of
+from quarterdeck.tui.models.rows import IN_TURN, ORDERS, Group, ModelRow, Shown, arranged, model_rows, rows_of
 from quarterdeck.tui.models.state import ModelsState, licence_of
 from quarterdeck.tui.screens.choose import ChooseScreen
 from quarterdeck.tui.screens.confirm import ConfirmScreen
@@ -30,6 +32,7 @@ from quarterdeck.tui.screens.fleet import FleetScreen
 from quarterdeck.tui.screens.form import FormScreen
 from quarterdeck.tui.screens.model import ModelScreen
 from quarterdeck.tui.screens.models import ModelsScreen
+from quarterdeck.tui.sieve import sieved
 
 UNIX = 1_795_370_400.0
 LAB = endpoint_view(
@@ -94,7 +97,11 @@ def named(rows: list[Shown]) -> list[str]:
 
 
 def listed(order: str = "state", needle: str = "", *, grouped: bool = False) -> list[str]:
-    return named(arranged(model_rows(FLEET), BY[order], needle, grouped=grouped))
+    return named(arranged(kept_by(needle), BY[order], grouped=grouped))
+
+
+def kept_by(needle: str) -> list[ModelRow]:
+    return sieved(model_rows(FLEET), needle, "models", Frame(FLEET, 0.0, 1_000.0)).rows
 
 
 def row_of(identity: str, view: EndpointView) -> ModelRow:
@@ -125,7 +132,7 @@ def test_adapters_that_name_each_other_or_nobody_are_rows() -> None:
         "odd",
         models=(model("a", parent="b"), model("b", parent="a"), model("c", parent="c"), model("d", parent="gone")),
     )
-    rows = arranged(rows_of(view), BY["name"], "", grouped=False)
+    rows = arranged(rows_of(view), BY["name"], grouped=False)
     assert named(rows) == ["a@odd", "b@odd", "c@odd", "d@odd"]
 
 
@@ -156,18 +163,66 @@ def test_orders() -> None:
         ("down", {"old.gguf@gone"}),
         ("lora", {"sql-expert@prod", "support-de@prod"}),
         ("!ollama !prod !openai", {"old.gguf@gone"}),
-        ("! gemma !", {"gemma3:27b@lab", "gemma3:27b@mac"}),
+        ("gemma !", {"gemma3:27b@lab", "gemma3:27b@mac"}),
+        ("gemma ! mac", {"gemma3:27b@lab"}),
         ("nothing-like-it", set()),
     ],
 )
 def test_every_word_must_be_there_and_no_word_of_a_bang(needle: str, kept: set[str]) -> None:
-    assert {f"{row.model.id}@{row.view.name}" for row in model_rows(FLEET) if matches(row, needle)} == kept | (
+    assert {f"{row.model.id}@{row.view.name}" for row in kept_by(needle)} == kept | (
         {"sql-expert@prod", "support-de@prod"} & kept
     )
 
 
+@pytest.mark.parametrize(
+    ("needle", "kept"),
+    [
+        ("name:gemma", {"gemma3:27b@lab", "gemma3:27b@mac"}),
+        ("gemma3:27b", {"gemma3:27b@lab", "gemma3:27b@mac"}),
+        ("name:gemma endpoint:mac", {"gemma3:27b@mac"}),
+        ("where:failed", {"broken@mac"}),
+        ('where:"on disk"', {"qwen3:8b@lab", "nomic-embed-text:latest@lab"}),
+        ("where:installed endpoint:lab", {"qwen3:8b@lab", "nomic-embed-text:latest@lab"}),
+        ("where:down", {"old.gguf@gone"}),
+        ("boundary:external", {"meta/llama@router", "meta/free@router"}),
+        ("quant:q4", {"gemma3:27b@lab"}),
+        ("adapter:qwen", {"sql-expert@prod", "support-de@prod"}),
+        ("loaded:no endpoint:lab", {"qwen3:8b@lab", "nomic-embed-text:latest@lab"}),
+    ],
+)
+def test_fields_of_models(needle: str, kept: set[str]) -> None:
+    assert {f"{row.model.id}@{row.view.name}" for row in kept_by(needle)} == kept
+
+
+def test_numbers_of_models() -> None:
+    view = endpoint_view(
+        "one",
+        models=(
+            model("small", size_bytes=4 * 2**30, vram_bytes=4 * 2**30, parameters="4.0B", context_length=8192),
+            model("big", size_bytes=40 * 2**30, vram_bytes=30 * 2**30, parameters="70B", expires_at=1_060.0),
+            model("pinned", expires_at=math.inf),
+        ),
+    )
+    frame = Frame(snapshot(view), 0.0, 1_000.0)
+    licences = {("one", "big"): "Apache License"}
+    for needle, kept in (
+        ("size>20GiB", ["big"]),
+        ("gpu<100%", ["big"]),
+        ("params>=70B", ["big"]),
+        ("params:4.0", ["small"]),
+        ("context>4k", ["small"]),
+        ("stays<2m", ["big"]),
+        ("stays>1y", ["pinned"]),
+        ("licence:apache", ["big"]),
+        ('licence=""', ["small", "pinned"]),
+        ("!size>20GiB", ["small", "pinned"]),
+    ):
+        found = sieved(rows_of(view), needle, "models", frame, licences)
+        assert [row.model.id for row in found.rows] == kept, needle
+
+
 def test_grouped_by_name_the_same_model_stands_under_one_title() -> None:
-    rows = arranged(model_rows(FLEET), BY["name"], "", grouped=True)
+    rows = arranged(model_rows(FLEET), BY["name"], grouped=True)
     groups = {s.row.key[1]: [row.view.name for row in s.row.rows] for s in rows if isinstance(s.row, Group)}
     assert groups == {"gemma3:27b": ["lab", "mac"]}
     at = next(place for place, s in enumerate(rows) if isinstance(s.row, Group))
@@ -178,7 +233,7 @@ def test_one_model_has_many_spellings() -> None:
     one = endpoint_view("one", models=(model("Qwen/Qwen3-8B"), model("sql", parent="Qwen/Qwen3-8B")))
     two = endpoint_view("two", models=(model("qwen3-8b:latest"),))
     three = endpoint_view("three", models=(model("/models/qwen3-8b.gguf"),))
-    rows = arranged(model_rows(snapshot(one, two, three)), BY["endpoint"], "", grouped=True)
+    rows = arranged(model_rows(snapshot(one, two, three)), BY["endpoint"], grouped=True)
     assert len(rows) == 5
     assert isinstance(rows[0].row, Group)
     assert [s.branch for s in rows] == ["", "├ ", "│ └ ", "├ ", "└ "]
@@ -239,7 +294,7 @@ def wide_text(name: str, width: int) -> str:
     rows = model_rows(FLEET)
     known = cells.Known(UNIX)
     places = layout(width, cells.wanted_widths(rows, known), cells.told_columns(rows, known))
-    shown = next(s for s in arranged(rows, BY["state"], "", grouped=False) if s.row.key[1] == name)
+    shown = next(s for s in arranged(rows, BY["state"], grouped=False) if s.row.key[1] == name)
     return cells.row_line(shown, places, known, selected=False, marked=False).text
 
 
@@ -253,7 +308,7 @@ def test_columns_fit_any_width_and_numbers_are_never_cut(width: int) -> None:
         assert place.x + place.width <= max(width, 3)
         if place.column.id not in ("state", "name", "endpoint"):
             assert place.width >= least[place.column.id]
-    for shown in arranged(rows, BY["state"], "", grouped=True):
+    for shown in arranged(rows, BY["state"], grouped=True):
         assert cell_width(cells.row_line(shown, places, known, selected=True, marked=True).text) <= width
     if width >= 60:
         assert "20.0 GiB" in wide_text("gemma3:27b", width)
@@ -293,7 +348,7 @@ def test_hostile_names_stay_in_their_cells() -> None:
     for width in (20, 40, 80, 200):
         places = layout(width, cells.wanted_widths(rows, known), cells.told_columns(rows, known))
         for grouped in (False, True):
-            for shown in arranged(rows, BY["name"], "", grouped=grouped):
+            for shown in arranged(rows, BY["name"], grouped=grouped):
                 text = cells.row_line(shown, places, known, selected=False, marked=False).text
                 assert text.isprintable()
                 assert cell_width(text) <= width
@@ -540,7 +595,7 @@ async def test_keys_of_actions_ask(key: str, screen: type) -> None:
         assert "lab" in it.text
 
 
-async def test_c_chats_with_the_selected_model(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_shift_c_chats_with_the_selected_model(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, str]] = []
     monkeypatch.setattr(
         "quarterdeck.tui.chat.entering.chat_with", lambda app, view, one: asked.append((view.name, one.id))
@@ -548,7 +603,7 @@ async def test_c_chats_with_the_selected_model(monkeypatch: pytest.MonkeyPatch) 
     async with viewing() as it:
         await it.press("3")
         await choose(it, "sql-expert@prod")
-        await it.press("c")
+        await it.press("C")
         assert asked == [("prod", "sql-expert")]
 
 
@@ -652,7 +707,7 @@ async def test_news_of_one_model_repaint_its_cells_and_load_repaints_nothing() -
 
 
 async def test_help_explains_its_columns_and_where_a_model_is() -> None:
-    async with viewing(size=(100, 200)) as it:
+    async with viewing(size=(100, 260)) as it:
         await it.press("3", "question_mark")
         for words in ("Keys among the models", "Where a model is", "sleeping", "on GPU", "spilled"):
             assert words in it.text
@@ -680,8 +735,8 @@ async def test_random_keys_while_models_come_and_go() -> None:
 
 def test_the_state_is_one_for_the_console() -> None:
     state = ModelsState()
-    orders = [state.next_order().id for _ in ORDERS]
-    assert sorted(orders) == sorted(BY)
+    orders = [state.next_order().id for _ in range(IN_TURN)]
+    assert orders == ["name", "size", "endpoint", "state"]
     assert state.order is ORDERS[0]
 
 

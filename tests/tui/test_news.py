@@ -189,7 +189,7 @@ async def test_another_jobs_log_is_not_where_it_is_seen(tmp_path: Path, monkeypa
     async with console(FLEET, size=(120, 24), configured=config()) as it:
         await pull(it)
         await it.show(replace(FLEET, jobs=(other, PULL)))
-        await it.press("6", "g", "l")
+        await it.press("6", "G", "l")
         assert isinstance(it.app.screen, LogScreen)
         await it.show(replace(FLEET, jobs=(other, ended())))
         assert "pulled qwen3:8b onto mac" in it.text

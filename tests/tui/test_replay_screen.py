@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -175,7 +176,7 @@ async def test_the_charts_end_at_the_moment_that_is_played(tmp_path: Path) -> No
         assert len(screen.endpoint_view.history) == 41
 
 
-@pytest.mark.parametrize("key", ["r", "plus", "minus", "a", "n", "l", "4", "c", "P", "U", "D"])
+@pytest.mark.parametrize("key", ["r", "plus", "minus", "a", "n", "l", "4", "C", "P", "U", "D"])
 async def test_nothing_is_asked_or_changed(key: str, tmp_path: Path) -> None:
     async with replay(tmp_path) as it:
         await it.press("space", key)
@@ -238,3 +239,22 @@ async def test_why_it_ends_early_is_said_first(tmp_path: Path) -> None:
 async def test_a_small_terminal_shows_where_it_is(tmp_path: Path) -> None:
     async with replay(tmp_path, size=(40, 10)) as it:
         assert "REPLAY" in it.status or "0:00/0:59" in it.status
+
+
+async def test_only_verbs_that_ask_nothing_can_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = {" ": "space", "-": "minus", ".": "full_stop"}
+    async with replay(tmp_path) as it:
+        await it.press("space", "colon", *(names.get(each, each) for each in "pull qwen3 --on mac"), "enter")
+        assert "this is a recording: nothing can be asked or changed" in it.text
+        await it.press("ctrl+u", *"gpus", "enter")
+        for _ in range(20):
+            await it.pilot.pause()
+        assert "gpu" in it.text.lower()
+        await it.press("colon", *(names.get(each, each) for each in "save view.json"), "enter")
+        for _ in range(200):
+            if (tmp_path / "view.json").exists():
+                break
+            await it.pilot.pause()
+            await asyncio.sleep(0.01)
+        assert '"hosts"' in (tmp_path / "view.json").read_text()

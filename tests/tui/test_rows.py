@@ -4,16 +4,25 @@ import pytest
 
 from fakes import endpoint_view, model, snapshot
 from fleets import mixed_fleet
-from quarterdeck.model.fleet import EndpointView, ReplicaView, State
+from quarterdeck.model.fleet import EndpointView, State
 from quarterdeck.model.models import ModelState
-from quarterdeck.tui.rows import ORDERS, endpoints, has_parts, matches, models_text, rows, wanted_widths
-from quarterdeck.tui.states import LOOKS, look, model_look, severity
+from quarterdeck.model.replica import ReplicaView
+from quarterdeck.tui.columns import in_order, next_order, order_by
+from quarterdeck.tui.contract import Frame
+from quarterdeck.tui.model_states import model_look
+from quarterdeck.tui.rows import IN_TURN, ORDERS, has_parts, models_text, rows, wanted_widths
+from quarterdeck.tui.sieve import sieved
+from quarterdeck.tui.states import LOOKS, look, severity
 
 BY_ID = {order.id: order for order in ORDERS}
 
 
-def names(order: str, needle: str = "") -> list[str]:
-    return [view.name for view in endpoints(mixed_fleet(), BY_ID[order], needle)]
+def names(order: str, *, turned: bool = False) -> list[str]:
+    return [view.name for view in in_order(mixed_fleet().endpoints, BY_ID[order]._replace(turned=turned))]
+
+
+def matches(view: EndpointView, needle: str) -> bool:
+    return bool(sieved([view], needle, "fleet", Frame(snapshot(view), 0.0, 0.0)).rows)
 
 
 def test_every_state_has_a_word_a_glyph_of_its_own_and_a_meaning() -> None:
@@ -24,7 +33,7 @@ def test_every_state_has_a_word_a_glyph_of_its_own_and_a_meaning() -> None:
 
 
 def test_the_worst_comes_first_and_equals_keep_the_order_of_the_file() -> None:
-    assert names("severity") == [
+    assert names("state") == [
         *("coder-b", "embed", "openrouter", "llama-edge", "sglang-r1", "llama-batch", "qwen-prod", "ollama-lab")
     ]
     assert severity(State.DOWN) < severity(State.STALLED) < severity(None) < severity(State.OK)
@@ -34,7 +43,42 @@ def test_orders_by_name_and_numbers_with_the_unknown_last() -> None:
     assert names("name") == sorted(names("name"))
     assert names("tps")[:3] == ["qwen-prod", "llama-batch", "sglang-r1"]
     assert set(names("tps")[-3:]) == {"coder-b", "ollama-lab", "openrouter"}
-    assert names("waiting")[:2] == ["llama-batch", "embed"]
+    assert names("queue")[:2] == ["llama-batch", "embed"]
+
+
+def test_turned_round_the_unknown_still_comes_last() -> None:
+    assert names("tps", turned=True)[:5] == names("tps")[4::-1]
+    assert set(names("tps", turned=True)[-3:]) == set(names("tps")[-3:])
+    assert names("name", turned=True) == names("name")[::-1]
+
+
+@pytest.mark.parametrize("order", BY_ID)
+@pytest.mark.parametrize("turned", [False, True])
+def test_every_order_keeps_every_endpoint_the_unknown_last(order: str, turned: bool) -> None:
+    views = mixed_fleet().endpoints
+    chosen = BY_ID[order]._replace(turned=turned)
+    ordered = in_order(views, chosen)
+    values = [chosen.value(view) for view in ordered]
+    known = [value for value in values if value is not None]
+    assert sorted(view.name for view in ordered) == sorted(view.name for view in views)
+    assert values == known + [None] * (len(values) - len(known))
+    assert known == sorted(known, reverse=chosen.down is not turned)
+    assert chosen.arrow == ("↓" if chosen.down is not turned else "↑")
+    assert chosen.words
+
+
+def test_orders_in_turn_and_by_name() -> None:
+    turn = [ORDERS[0]]
+    for _ in range(IN_TURN):
+        turn.append(next_order(ORDERS, turn[-1], IN_TURN))
+    assert [order.id for order in turn] == ["state", "name", "tps", "queue", "state"]
+    assert next_order(ORDERS, BY_ID["host"], IN_TURN) is ORDERS[0]
+    again = order_by(ORDERS, BY_ID["tps"], "tps")
+    assert again is not None
+    assert again.turned
+    assert order_by(ORDERS, again, "tps") == BY_ID["tps"]
+    assert order_by(ORDERS, again, "name") is BY_ID["name"]
+    assert order_by(ORDERS, again, "heat") is None
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from in_terminal import Terminal, in_terminal
 
 SCRIPT = Path(__file__).with_name("console_in_pty.py")
-RESTORED = ("\x1b[?1049l", "\x1b[?25h", "\x1b[?1000l", "\x1b[?1003l", "\x1b[?1006l", "\x1b[?2004l", "\x1b[<u")
+RESTORED = ("\x1b[?1049l", "\x1b[?25h", "\x1b[?1000l", "\x1b[?1002l", "\x1b[?1006l", "\x1b[?2004l", "\x1b[<u")
 
 
 def console(*arguments: str) -> AbstractContextManager[Terminal]:
@@ -51,18 +51,6 @@ def test_a_bug_is_told_after_the_terminal_was_restored_and_without_variables() -
         told = terminal.output[terminal.output.rindex("\x1b[?1049l") :]
         assert "the engine broke" in told
         assert "hunter2" not in terminal.output
-
-
-def test_suspended_and_continued_it_draws_everything_again() -> None:
-    with console() as terminal:
-        terminal.until("3/8")
-        os.write(terminal.fd, b"\x1a")
-        terminal.until("\x1b[?1049l")
-        os.waitpid(terminal.pid, os.WUNTRACED)
-        terminal.output = ""
-        os.kill(terminal.pid, signal.SIGCONT)
-        terminal.until("llama-batch")
-        assert "\x1b[?1049h" in terminal.output
 
 
 def test_it_ends_when_its_terminal_is_gone() -> None:

@@ -10,34 +10,24 @@ import argparse
 import asyncio
 import json
 import sys
-from typing import NamedTuple
 
 from quarterdeck.cli.agreeing import agreed
 from quarterdeck.cli.fleets import as_forbidden, chosen, searched
-from quarterdeck.cli.meant import meant, places, view_of
 from quarterdeck.cli.waiting import wait_for
-from quarterdeck.cli.words import takes_model, takes_on
 from quarterdeck.config.fleet import FleetConfig
 from quarterdeck.engine.engine import Engine
 from quarterdeck.engine.operate import submit
 from quarterdeck.engine.safety import Asking, asks
-from quarterdeck.errors import ConfigError, UsageError
+from quarterdeck.engine.wishes import Wanted, Wish, orders
+from quarterdeck.errors import ConfigError
 from quarterdeck.format import printable
 from quarterdeck.model.actions import BY_ID, Action, On
-from quarterdeck.model.capability import why_not
-from quarterdeck.model.fleet import EndpointView, FleetSnapshot
-from quarterdeck.model.job import Job, Option, Order
-from quarterdeck.model.models import ModelReading
+from quarterdeck.model.fleet import FleetSnapshot
+from quarterdeck.model.job import Job, Option
+from quarterdeck.model.phrasing import takes_on
 from quarterdeck.report.jobs import document
 
 FAILED, REFUSED = 1, 3
-
-
-class Wanted(NamedTuple):
-    """An order, and the endpoint it is for as it was seen just now."""
-
-    order: Order
-    view: EndpointView | None
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -58,7 +48,7 @@ async def _run(arguments: argparse.Namespace) -> int:
         seen = engine.snapshot()
     finally:
         await engine.stop()
-    wanted = orders(arguments, action, fleet, seen)
+    wanted = orders(_wish(arguments, action), fleet, seen)
     asked = [asks(fleet, each.order, view=each.view, read_only=arguments.read_only) for each in wanted]
     if arguments.dry_run:
         return await _dry_run(arguments, fleet, seen, wanted, asked)
@@ -78,39 +68,11 @@ async def _run(arguments: argparse.Namespace) -> int:
 # ---- what is meant
 
 
-def orders(arguments: argparse.Namespace, action: Action, fleet: FleetConfig, seen: FleetSnapshot) -> list[Wanted]:
-    """What the command line asks for. Raises UsageError where it can't be done, with the reason."""
+def _wish(arguments: argparse.Namespace, action: Action) -> Wish:
     options = {e.name: getattr(arguments, e.name) for e in (*action.arguments, *action.more) if e.name != "model"}
     given: dict[str, Option] = {name: value for name, value in options.items() if value is not None}
-    if action.on is On.DEPLOYMENT:
-        return [_of_deployment(action, name, given, fleet, seen) for name in arguments.targets]
-    if not takes_model(action):
-        names = arguments.on if takes_on(action) else arguments.targets
-        views = [view_of(name, seen) for name in names or [_only(action, seen)]]
-        return [_checked(action, Order(action.id, view.name, options=given), view, None) for view in views]
-    return [
-        _checked(action, Order(action.id, view.name, model.id if model else name, given), view, model)
-        for name in arguments.models
-        for view, model in _places(action, name, arguments.on, seen)
-    ]
-
-
-def _checked(action: Action, order: Order, view: EndpointView, model: ModelReading | None) -> Wanted:
-    reason = why_not(action, view, model)
-    if reason:
-        raise UsageError(f"{action.label.lower()} {order.about}: {reason}")
-    return Wanted(order, view)
-
-
-def _of_deployment(
-    action: Action, name: str, options: dict[str, Option], fleet: FleetConfig, seen: FleetSnapshot
-) -> Wanted:
-    spec = next((spec for spec in fleet.deployments if spec.name == name), None)
-    if spec is None:
-        hint = meant(name, [spec.name for spec in fleet.deployments], none="fleet.toml has no [[deployment]].")
-        raise UsageError(f"no deployment is called {name!r}", hint=hint)
-    view = next((view for view in seen.endpoints if view.name == spec.endpoint), None)
-    return Wanted(Order(action.id, name, options=options), view)
+    targets, models, on = (getattr(arguments, name, None) or () for name in ("targets", "models", "on"))
+    return Wish(action, targets, models, on, given)
 
 
 def _names(arguments: argparse.Namespace, action: Action, fleet: FleetConfig) -> list[str]:
@@ -119,23 +81,6 @@ def _names(arguments: argparse.Namespace, action: Action, fleet: FleetConfig) ->
         return [spec.endpoint for spec in fleet.deployments if spec.name in arguments.targets]
     named = (arguments.on if takes_on(action) else arguments.targets) or []
     return [spec.name for spec in fleet.endpoints if not named or spec.name in named]
-
-
-def _only(action: Action, seen: FleetSnapshot) -> str:
-    """The one endpoint that can; where there are several, somebody must say which."""
-    able = [view.name for view in seen.endpoints if not why_not(action, view, None)]
-    if len(able) != 1:
-        raise UsageError("which endpoint?", hint=f"Say it with --on: {', '.join(able[:8]) or 'none can do that'}.")
-    return able[0]
-
-
-def _places(
-    action: Action, name: str, on: list[str] | None, seen: FleetSnapshot
-) -> list[tuple[EndpointView, ModelReading | None]]:
-    """The endpoints that are meant, with the model there; a download needs no model to be there yet."""
-    if action.on is On.ENDPOINT:
-        return [(view_of(each, seen), None) for each in on or [_only(action, seen)]]
-    return list(places(name, on, seen))
 
 
 # ---- what is said

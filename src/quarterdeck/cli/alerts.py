@@ -11,17 +11,19 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from quarterdeck.cli.fleets import chosen
-from quarterdeck.config.fleet import FleetConfig, SinkSpec
+from quarterdeck.config.fleet import FleetConfig
+from quarterdeck.config.specs import SinkSpec
 from quarterdeck.config.units import duration
 from quarterdeck.engine.alerting.alarms import Alarms, Silence
 from quarterdeck.engine.audit import iso
-from quarterdeck.engine.notifying.notice import RAISED, Notice, alert_document, trial
+from quarterdeck.engine.notifying.notice import RAISED, Notice, trial
 from quarterdeck.engine.notifying.outbox import NotDeliveredError
 from quarterdeck.engine.notifying.senders import sender_for
 from quarterdeck.errors import ConfigError, UsageError
 from quarterdeck.format import age, printable
 from quarterdeck.format import duration as lasting
 from quarterdeck.model.alerts.alert import Alert
+from quarterdeck.report.alerts import document
 
 RECENT_S = 86_400.0
 
@@ -77,14 +79,9 @@ def _list(alarms: Alarms, *, as_json: bool) -> None:
         if (now - alert.cleared_at <= RECENT_S if alert.cleared_at is not None else alert.key not in keys)
     ]
     if as_json:
-        document = {
-            "schema_version": 1,
-            "time": iso(now),
-            "open": [alert_document(alert) for alert in opened],
-            "recent": [alert_document(alert) for alert in recent],
-            "silences": [{**silence._asdict(), "until": iso(silence.until)} for silence in alarms.silences],
-        }
-        sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+        silences = [{**silence._asdict(), "until": iso(silence.until)} for silence in alarms.silences]
+        told = document(opened, recent, now, silences=silences)
+        sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=2) + "\n")
         return
     sys.stdout.write(text(opened, recent, alarms.silences, now))
     if not opened:

@@ -1,4 +1,4 @@
-"""`quarterdeck config check | show | init | schema`."""
+"""`quarterdeck config check | show | init | schema | keys`."""
 
 from __future__ import annotations
 
@@ -11,15 +11,20 @@ from quarterdeck.errors import ConfigError, UsageError
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the action."""
+    if arguments.action == "keys":
+        from quarterdeck.cli.keys import run as keys
+
+        return keys(arguments)
     return {"check": _check, "show": _show, "init": _init, "schema": _schema}[arguments.action](arguments)
 
 
 def _check(arguments: argparse.Namespace) -> int:
+    from quarterdeck.cli.keys import problems_of
     from quarterdeck.config.load import load
 
     loaded = load(arguments.fleet)
-    if loaded.problems:
-        raise ConfigError(tuple(map(str, loaded.problems)))
+    if problems := problems_of(loaded):
+        raise ConfigError(problems)
     if loaded.path is None:
         raise UsageError(
             "no fleet.toml found", hint="`quarterdeck config init` writes one from what runs on this machine."

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from quarterdeck.cli.fleets import as_forbidden, chosen
 from quarterdeck.config.fleet import FleetConfig
+from quarterdeck.config.load import keys_file
 from quarterdeck.errors import ConfigError, UsageError
 from quarterdeck.tui.launch import launch
 
 if TYPE_CHECKING:
-    from quarterdeck.tui.contract import EngineLike, MakeEngine, Notice, Prepare
+    from collections.abc import Callable
+
+    from quarterdeck.engine.engine import Engine
+    from quarterdeck.tui.contract import EngineLike, Notice, Prepare
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -27,6 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
         problems=choice.problems,
         looking_for="Looking for model servers on this machine …" if choice.discover else "",
         record=arguments.record,
+        reader=arguments.reader,
     )
 
 
@@ -36,18 +42,44 @@ def show(
     prepare: Prepare | None = None,
     problems: tuple[str, ...] = (),
     looking_for: str = "",
-    make_engine: MakeEngine | None = None,
+    make_engine: Callable[[FleetConfig], Engine] | None = None,
     record: str | None = None,
+    reader: bool = False,
+    tour: bool = False,
 ) -> int:
     """The console on ``fleet``; ``prepare`` runs behind the first frame, ``record`` names a file to record to.
 
-    Returns the exit code.
+    ``tour``: with a guide. ``reader``: as lines; so it is too on a terminal that shows nothing else. Returns the exit code.
     """
+    if keys_file(fleet) is not None:
+        from quarterdeck.cli.keys import with_keys
+
+        fleet, problems = with_keys(fleet, problems)
+    if reader or is_dumb():
+        from quarterdeck.cli.reader import read
+
+        return read(
+            fleet,
+            make_engine=make_engine or _make_engine,
+            prepare=prepare,
+            problems=problems,
+            looking_for=looking_for,
+            record=record,
+            chosen_by_itself=not reader,
+        )
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("the console needs a terminal", hint="`quarterdeck status` prints the same to a pipe or file.")
     make = make_engine or _make_engine
     if record is None:
-        return launch(fleet, make_engine=make, prepare=prepare, problems=problems, looking_for=looking_for)
+        return launch(
+            fleet,
+            make_engine=make,
+            prepare=prepare,
+            problems=problems,
+            looking_for=looking_for,
+            tour=tour,
+            first_run=True,
+        )
     from quarterdeck.cli.recording import recorded
 
     with recorded(record, fleet) as recording:
@@ -58,7 +90,14 @@ def show(
             problems=problems,
             looking_for=looking_for,
             beside=recording.begin,
+            first_run=True,
         )
+
+
+def is_dumb() -> bool:
+    """Whether there is a terminal, but one on which a console can't be drawn."""
+    terminal = sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
+    return terminal and os.environ.get("TERM") == "dumb"
 
 
 def adjusted(fleet: FleetConfig, arguments: argparse.Namespace) -> FleetConfig:
@@ -66,14 +105,14 @@ def adjusted(fleet: FleetConfig, arguments: argparse.Namespace) -> FleetConfig:
     console = fleet.console
     if getattr(arguments, "interval", None) is not None:
         console = replace(console, poll=arguments.interval)
-    if getattr(arguments, "theme", None) is not None:
-        console = replace(console, theme=arguments.theme)
+    if getattr(arguments, "ascii", False):
+        console = replace(console, ascii=True)
     if getattr(arguments, "read_only", False):
         console = replace(console, read_only=True)
-    return replace(fleet, console=console)
+    return replace(fleet, console=console, theme_once=getattr(arguments, "theme", None))
 
 
-def _make_engine(fleet: FleetConfig) -> EngineLike:
+def _make_engine(fleet: FleetConfig) -> Engine:
     from quarterdeck.engine.engine import Engine
     from quarterdeck.engine.jobs.board import JobBoard
     from quarterdeck.engine.timeline.witness import Witness

@@ -9,6 +9,7 @@ from quarterdeck.config.fleet import FleetConfig
 from quarterdeck.errors import UsageError
 
 if TYPE_CHECKING:
+    from quarterdeck.engine.engine import Engine
     from quarterdeck.tui.contract import EngineLike
 
 
@@ -23,6 +24,11 @@ def run(arguments: argparse.Namespace) -> int:
 
         asyncio.run(run_servers(seed=arguments.seed, calm=arguments.calm))
         return 0
+    return open_console(arguments, seed=arguments.seed, calm=arguments.calm)
+
+
+def open_console(arguments: argparse.Namespace, *, seed: int = 0, calm: bool = False, tour: bool = False) -> int:
+    """The console on the simulated fleet, shown around in it or not; its exit code."""
     from quarterdeck.cli.console import adjusted, show
     from quarterdeck.tui.contract import Notice
 
@@ -30,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
         """The servers end with this process: their stdin is our pipe."""
         from quarterdeck.demo.fleet import start as start_servers
 
-        demo = await start_servers(arguments.seed, calm=arguments.calm)
+        demo = await start_servers(seed, calm=calm)
         engine.add(demo.config.endpoints, demo.config.hosts)
         return Notice("a simulated fleet of real servers on 127.0.0.1; `quarterdeck demo --help` for more")
 
@@ -40,10 +46,12 @@ def run(arguments: argparse.Namespace) -> int:
         looking_for="Starting the simulated fleet …",
         make_engine=_make_engine,
         record=arguments.record,
+        reader=arguments.reader,
+        tour=tour,
     )
 
 
-def _make_engine(fleet: FleetConfig) -> EngineLike:
+def _make_engine(fleet: FleetConfig) -> Engine:
     """What happens to simulated servers is nothing to remember."""
     from quarterdeck.engine.alerting.alarms import Alarms
     from quarterdeck.engine.engine import Engine

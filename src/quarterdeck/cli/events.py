@@ -8,34 +8,57 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
+from quarterdeck.cli.filtering import checked, kept, sieved
 from quarterdeck.config.units import duration
 from quarterdeck.engine.timeline.reading import Row, read, read_after
 from quarterdeck.errors import UsageError
 from quarterdeck.format import printable
 from quarterdeck.model.happening import Happening, Topic
+from quarterdeck.report.events import document
+
+if TYPE_CHECKING:
+    from quarterdeck.model.query.field import Vocabulary
 
 LOOK_EVERY_S = 1.0
 _WIDEST = 40
+_NOTHING = "nothing happened; consoles and `quarterdeck watch` write down what does"
+_LOOKED_THROUGH = 10_000
+"""Events that a filter looks through, the latest."""
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """0. Raises QuarterdeckError where the file can't be read, UsageError for a time that is none."""
+    """0. Raises QuarterdeckError where the file can't be read, UsageError for a time or filter that is none."""
     topics = tuple(Topic(name) for name in arguments.topic or ())
     globs = tuple(arguments.endpoint or ())
-    since = _since(arguments.since)
-    rows, last = read(since=since, topics=topics, subjects=globs, most=arguments.limit)
+    since, asked = _since(arguments.since), arguments.filter
+    if asked is not None:
+        checked(asked, _vocabulary())
+    most = arguments.limit if asked is None else max(arguments.limit, _LOOKED_THROUGH)
+    rows, last = read(since=since, topics=topics, subjects=globs, most=most)
+    happened = [row.happening for row in rows]
+    if asked is not None:
+        happened = kept(asked, _vocabulary(), happened)[-arguments.limit :]
     printer = Printer(as_json=arguments.json)
-    printer.show([row.happening for row in rows])
-    if not rows and not arguments.follow and not arguments.json:
-        sys.stderr.write("nothing happened; consoles and `quarterdeck watch` write down what does\n")
+    printer.show(happened)
+    if not happened and not arguments.follow and not arguments.json:
+        none = "nothing that happened fits the filter"
+        sys.stderr.write(f"{none if rows else _NOTHING}\n")
     while arguments.follow:
         time.sleep(LOOK_EVERY_S)
         new: list[Row] = read_after(None, last, topics, globs)
         if new:
             last = new[-1].id
-            printer.show([row.happening for row in new])
+            news = [row.happening for row in new]
+            printer.show(news if asked is None else sieved(asked, _vocabulary(), news).rows)
     return 0
+
+
+def _vocabulary() -> Vocabulary[Happening]:
+    from quarterdeck.model.query.of_events import HAPPENINGS
+
+    return HAPPENINGS
 
 
 def _since(text: str | None) -> float | None:
@@ -81,16 +104,3 @@ def _cells(one: Happening) -> tuple[str, str, str]:
 def local(at: float) -> str:
     """Unix seconds as ISO 8601, by this machine's clock."""
     return datetime.fromtimestamp(at, UTC).astimezone().isoformat(timespec="seconds")
-
-
-def document(one: Happening) -> dict[str, object]:
-    """A happening for JSON; what doesn't apply is null."""
-    return {
-        "time": datetime.fromtimestamp(one.at, UTC).isoformat(timespec="milliseconds"),
-        "topic": one.topic.value,
-        "subject": printable(one.subject, 200),
-        "word": printable(one.word, 200),
-        "text": printable(one.text, 1000),
-        "severity": one.severity or None,
-        "key": printable(one.key, 200) or None,
-    }

@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         _say(f"{problem} (everything else in the file is used)")
     if getattr(arguments, "interval", None) is not None:
         console = replace(choice.fleet.console, poll=arguments.interval)
-        choice = replace(choice, fleet=replace(choice.fleet, console=console))
+        choice = choice._replace(fleet=replace(choice.fleet, console=console))
     asyncio.run(_export(choice, where, file))
     return 0
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from quarterdeck.config.fleet import FleetConfig
 from quarterdeck.model.fleet import Boundary
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(NamedTuple):
     """The fleet to watch. ``discover``: it names no endpoint, so this machine is to be searched."""
 
     fleet: FleetConfig

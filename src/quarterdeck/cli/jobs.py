@@ -43,10 +43,18 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     recent = time.time() - _DAY
     jobs = [job for job in folder.read_all() if arguments.all or not job.state.ended or job.created > recent]
+    there = bool(jobs)
+    if arguments.filter is not None:
+        from quarterdeck.cli.filtering import kept
+        from quarterdeck.model.query.of_jobs import JOBS
+
+        jobs = kept(arguments.filter, JOBS, jobs)
     if arguments.json:
         sys.stdout.write(json.dumps([document(job) for job in jobs], ensure_ascii=False, indent=2) + "\n")
     elif jobs:
         sys.stdout.write(table(jobs, time.time()))
+    elif there:
+        sys.stderr.write("no job fits the filter\n")
     else:
         sys.stderr.write("no jobs" + ("" if arguments.all else " of the last day; --all shows every one") + "\n")
     return 0

@@ -36,7 +36,10 @@ def replay(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--speed", type=_speed, default=1.0, metavar="N", help=text)
     text = 'where to begin: "14:03:21", an ISO time, "+10m" from its beginning, "-5m" from its end'
     parser.add_argument("--from", dest="start", metavar="TIME", help=text)
-    parser.add_argument("--theme", metavar="NAME", default=argparse.SUPPRESS, help="theme of the console")
+    text = "theme of the console, for this run"
+    parser.add_argument("--theme", metavar="NAME", default=argparse.SUPPRESS, help=text)
+    text = "nothing but ASCII on the screen"
+    parser.add_argument("--ascii", action="store_true", default=argparse.SUPPRESS, help=text)
 
 
 def _speed(text: str) -> float:
@@ -58,6 +61,9 @@ def events(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit", type=whole, default=100, metavar="N", help="at most so many, the latest (default: 100)"
     )
+    from quarterdeck.cli.filtering import add as add_filter
+
+    add_filter(parser, "topic:state !mac age<1h")
     parser.add_argument("--json", action="store_true", help="JSON Lines")
     parser.add_argument("--follow", "-f", action="store_true", help="go on with what happens, until interrupted")
 

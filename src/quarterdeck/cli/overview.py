@@ -12,7 +12,7 @@ GROUPS = (
     ("jobs", ("jobs",)),
     ("on call", ("check", "alerts", "export", "replay")),
     ("ask and compare", ("chat", "compare", "chats")),
-    ("set up", ("config", "doctor", "demo", "completion", "man")),
+    ("set up", ("config", "doctor", "demo", "tour", "completion", "man")),
 )
 """A new command gets its place here; one that has none comes last, under "more"."""
 

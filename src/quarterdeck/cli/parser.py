@@ -11,8 +11,11 @@ _EPILOG = """\
 Without --fleet or --url it takes $QUARTERDECK_FLEET, ./fleet.toml, the fleet.toml of your config folder,
 or else whatever model servers it finds on this machine."""
 
+_READER = "lines in place of the console, for screen readers and dumb terminals: changes are told, commands typed"
+_ASCII = "nothing but ASCII on the screen of the console, for terminals that show nothing else"
+
 _READING = (
-    *("status", "check", "probe", "export", "config", "demo", "doctor"),
+    *("status", "check", "probe", "export", "config", "demo", "tour", "doctor"),
     *("watch", "events", "alerts", "replay", "completion", "man"),
 )
 """The commands before which the table of actions need not be read: `check` has a budget."""
@@ -33,10 +36,14 @@ def parse(argv: list[str]) -> argparse.Namespace:
     """The arguments; ``command`` is the module of this package that runs them. Exits (code 2) on wrong usage."""
     if argv[:1] == ["_complete"]:  # what completions ask, between two keystrokes
         return argparse.Namespace(command="completing", words=argv[1:])
-    parser, _, argv = _program(argv)
+    parser = _program()
+    if not _is_console(argv):  # its first frame waits for no command
+        _, argv = _commands(parser, argv)
     arguments = parser.parse_args(_with_times(argv))
     if arguments.record is not None and arguments.command not in ("console", "demo", "watch"):
         parser.error("--record goes with the console, `demo` and `watch`")
+    if arguments.reader and arguments.command not in ("console", "demo"):
+        parser.error("--reader goes with the console and `demo`; what other commands print are lines already")
     before, after = arguments.urls_before or [], getattr(arguments, "url", None) or []
     arguments.url = before + after  # a subcommand's own would replace those given before it
     return arguments
@@ -44,48 +51,56 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 def whole() -> argparse.ArgumentParser:
     """The parser with the options of every command, which no command line needs: for completions and the man page."""
-    parser, commands, _ = _program(["--help"])
+    parser = _program()
+    commands, _ = _commands(parser, ["--help"])
     for name in commands.choices:
-        commands.choices[name] = _program([name])[1].choices[name]
+        commands.choices[name] = _commands(_program(), [name])[0].choices[name]
     return parser
 
 
-def _program(argv: list[str]) -> tuple[_Parser, argparse._SubParsersAction[_Parser], list[str]]:
-    """The parser, its commands, of which only the one on the line has its options, and what is left to read."""
+def _program() -> _Parser:
+    """The parser without its commands: what the console takes."""
     parser = _Parser(prog="quarterdeck", description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"quarterdeck {__version__}")
     _add_fleet(parser, default=None, urls="urls_before")
     parser.add_argument("--interval", type=_seconds, metavar="SECONDS", help="how often the console polls (default: 2)")
-    parser.add_argument("--theme", metavar="NAME", help="theme of the console")
+    parser.add_argument("--theme", metavar="NAME", help="theme of the console, for this run")
+    parser.add_argument("--ascii", action="store_true", help=_ASCII)
     parser.add_argument("--read-only", action="store_true", help="nothing can be changed from this console")
     parser.add_argument("--record", metavar="FILE", help="also record what is seen, to be played by `replay`")
+    parser.add_argument("--reader", action="store_true", help=_READER)
     parser.set_defaults(command="console", watch=None)
+    return parser
+
+
+def _commands(parser: _Parser, argv: list[str]) -> tuple[argparse._SubParsersAction[_Parser], list[str]]:
+    """Its commands, of which only the one on the line has its options, and what is left to read."""
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    # Only the command on the line gets its options: making all of them would show in the time to the first frame.
+    if argv[0] == "check":  # it has a budget
+        _check(commands, needed=True)
+        return commands, argv
     _status(commands, needed="status" in argv)
     _check(commands, needed="check" in argv)
-    _probe(commands, needed="probe" in argv)
-    _export(commands, needed="export" in argv)
-    _config(commands, needed="config" in argv)
-    _demo(commands, needed="demo" in argv)
+    _looking(commands, argv)
+    _demo(commands, argv)
     _doctor(commands, needed="doctor" in argv)
     _generated(commands, argv)
     _on_call(commands, argv)
-    if argv and argv[0] not in _READING and not _is_console(argv):
+    if argv[0] not in _READING:
         argv = _acting(commands, argv)
-    return parser, commands, argv
+    return commands, argv
 
 
 _OF_CONSOLE = ("--fleet", "--url", "--interval", "--theme", "--record")
 
 
 def _is_console(argv: list[str]) -> bool:
-    """Whether nothing but options of the console stands there: its first frame waits for no other command's."""
+    """Whether nothing but options of the console stands there."""
     words = iter(argv)
     for word in words:
         if word in _OF_CONSOLE:
             next(words, None)
-        elif word != "--read-only" and word.partition("=")[0] not in _OF_CONSOLE:
+        elif word not in ("--read-only", "--reader", "--ascii") and word.partition("=")[0] not in _OF_CONSOLE:
             return False
     return True
 
@@ -171,6 +186,9 @@ def _status(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> N
     parser.add_argument("--replay", metavar="FILE", help="of a recording, at its end or --at; asks nobody")
     text = 'a moment of it: "14:03:21", an ISO time, "+10m" from its beginning, "-5m" from its end'
     parser.add_argument("--at", metavar="TIME", help=text)
+    from quarterdeck.cli.filtering import add as add_filter
+
+    add_filter(parser, "state:down,stale")
 
 
 def _check(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> None:
@@ -191,46 +209,17 @@ def _check(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> No
     add_limits(parser)
 
 
-def _probe(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> None:
-    parser = _command(commands, "probe", "Send one small request (16 tokens) to an endpoint and time it.")
-    if not needed:
+def _looking(commands: argparse._SubParsersAction[_Parser], argv: list[str]) -> None:
+    probe = _command(commands, "probe", "Send one small request (16 tokens) to an endpoint and time it.")
+    export = _command(commands, "export", "Tell Prometheus of the fleet, on a port or in a file, until told to stop.")
+    config = _command(commands, "config", "Check, show or begin a fleet.toml.")
+    if not {"probe", "export", "config"} & {*argv}:
         return
-    _add_fleet(parser, argparse.SUPPRESS)
-    parser.add_argument("endpoint", metavar="ENDPOINT", help="its name, as `quarterdeck status` shows it")
-    parser.add_argument("--model", metavar="NAME", help="the model to ask (default: the first that is in memory)")
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    from quarterdeck.cli import looking
 
-
-def _export(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> None:
-    parser = _command(commands, "export", "Tell Prometheus of the fleet, on a port or in a file, until told to stop.")
-    if not needed:
-        return
-    _add_fleet(parser, argparse.SUPPRESS)
-    place = parser.add_mutually_exclusive_group()
-    place.add_argument("--listen", metavar="ADDRESS", help="where to answer (default: 127.0.0.1:9788)")
-    place.add_argument("--textfile", metavar="FILE.prom", help="write this file each interval, for node_exporter")
-    text = "how often to poll (default: the fleet file's, 2)"
-    parser.add_argument("--interval", type=_seconds, default=argparse.SUPPRESS, metavar="SECONDS", help=text)
-
-
-def _config(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> None:
-    parser = _command(commands, "config", "Check, show or begin a fleet.toml.")
-    if not needed:
-        return
-    actions = parser.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
-    for name, text in (
-        ("check", "Say everything that is wrong with the file."),
-        ("show", "Print the configuration in force."),
-        ("init", "Write a commented file from what runs here; never overwrites."),
-        ("schema", "Print the JSON Schema of fleet.toml, for editors."),
-    ):
-        action = actions.add_parser(name, help=text, description=text, allow_abbrev=False)
-        if name in ("check", "show"):
-            _add_fleet(action, argparse.SUPPRESS)
-        if name == "show":
-            action.add_argument("--origin", action="store_true", help="with each value say where it comes from")
-        if name == "init":
-            action.add_argument("file", nargs="?", default="fleet.toml", metavar="FILE", help="default: ./fleet.toml")
+    looking.probe(probe, _add_fleet)
+    looking.export(export, _add_fleet, _seconds)
+    looking.config(config, _add_fleet)
 
 
 def _acting(commands: argparse._SubParsersAction[_Parser], argv: list[str]) -> list[str]:
@@ -250,18 +239,14 @@ def _acting(commands: argparse._SubParsersAction[_Parser], argv: list[str]) -> l
     return words.add_launch(commands, argv, _add_fleet, needed=first == "launch")
 
 
-def _demo(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> None:
-    parser = _command(commands, "demo", "Open the console on a simulated fleet of real HTTP servers on this machine.")
-    if not needed:
-        return
-    parser.add_argument("--serve", action="store_true", help="run only the servers, and print a JSON line for each")
-    parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="another load; the same number gives the same one"
-    )
-    parser.add_argument("--calm", action="store_true", help="without the trouble")
-    text = "also record what is seen, to be played by `replay`"
-    parser.add_argument("--record", metavar="FILE", default=argparse.SUPPRESS, help=text)
-    parser.add_argument("--theme", metavar="NAME", default=argparse.SUPPRESS, help="theme of the console")
+def _demo(commands: argparse._SubParsersAction[_Parser], argv: list[str]) -> None:
+    demo = _command(commands, "demo", "Open the console on a simulated fleet of real HTTP servers on this machine.")
+    tour = _command(commands, "tour", "Be shown around the console in two minutes, on the simulated fleet.")
+    if "demo" in argv or "tour" in argv:
+        from quarterdeck.cli import simulated
+
+        simulated.demo(demo, ascii_help=_ASCII, reader_help=_READER)
+        simulated.tour(tour, ascii_help=_ASCII)
 
 
 def _doctor(commands: argparse._SubParsersAction[_Parser], *, needed: bool) -> None:

@@ -26,7 +26,12 @@ def run(arguments: argparse.Namespace) -> int:
             "the console needs a terminal",
             hint="`quarterdeck status --replay FILE --at TIME` prints a moment to a pipe or file.",
         )
-    return launch(Player(recording, console=_console(arguments), speed=arguments.speed, position=start))
+    from quarterdeck.cli.keys import with_keys
+    from quarterdeck.config.load import load
+
+    own, problems = with_keys(load(None).config)
+    player = Player(recording, console=_console(arguments), speed=arguments.speed, position=start)
+    return launch(player, own.keys, problems)
 
 
 def opened(path: str) -> Recording:
@@ -47,8 +52,11 @@ def moment(path: str, at: str | None) -> tuple[Recording, FleetSnapshot]:
 def _console(arguments: argparse.Namespace) -> ConsoleSettings:
     """As the fleet file has it, where there is one: its theme; nothing can be changed."""
     from quarterdeck.config.load import load
+    from quarterdeck.tui.theme_choice import theme_at_start
 
-    console = load(None).config.console
-    if getattr(arguments, "theme", None) is not None:
-        console = replace(console, theme=arguments.theme)
-    return replace(console, read_only=True)
+    config = load(None).config
+    theme = getattr(arguments, "theme", None) or theme_at_start(config)
+    console = replace(config.console, theme=theme, read_only=True)
+    if getattr(arguments, "ascii", False):
+        console = replace(console, ascii=True)
+    return console

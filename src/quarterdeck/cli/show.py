@@ -9,9 +9,9 @@ import sys
 from collections.abc import Mapping
 
 from quarterdeck.cli.fleets import chosen, searched
-from quarterdeck.cli.meant import places
 from quarterdeck.engine.asking import newer, show
 from quarterdeck.engine.engine import Engine
+from quarterdeck.engine.meant import places
 from quarterdeck.errors import ConfigError
 from quarterdeck.format import printable
 

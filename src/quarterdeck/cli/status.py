@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import sys
+from dataclasses import replace
 from typing import Any
 
 from quarterdeck.cli.fleets import Chosen, chosen, searched
@@ -27,6 +28,11 @@ def run(arguments: argparse.Namespace) -> int:
     choice = chosen(arguments)
     if choice.problems and not choice.fleet.endpoints:
         raise ConfigError(choice.problems)
+    if arguments.filter is not None:
+        from quarterdeck.cli.filtering import checked
+        from quarterdeck.model.query.of_fleet import ENDPOINTS
+
+        checked(arguments.filter, ENDPOINTS)
     asyncio.run(_status(arguments, choice))
     if choice.problems:
         raise ConfigError(choice.problems, hint="Everything else in the file was used.")
@@ -68,6 +74,8 @@ async def _status(arguments: argparse.Namespace, choice: Chosen) -> None:
 
 
 def _print(arguments: argparse.Namespace, fleet: FleetConfig, snapshot: FleetSnapshot) -> None:
+    if arguments.filter is not None:
+        snapshot = _filtered(snapshot, arguments.filter)
     verdict = judged(snapshot, fleet.limits)
     if arguments.json or arguments.jsonl:
         from quarterdeck.report.json import document
@@ -81,6 +89,17 @@ def _print(arguments: argparse.Namespace, fleet: FleetConfig, snapshot: FleetSna
     if arguments.watch is not None and not (arguments.json or arguments.jsonl):
         sys.stdout.write("\n")
     sys.stdout.flush()
+
+
+def _filtered(snapshot: FleetSnapshot, text: str) -> FleetSnapshot:
+    """With the endpoints that the filter keeps; the verdict is on these, and on the machines."""
+    from quarterdeck.cli.filtering import kept
+    from quarterdeck.model.query.of_fleet import ENDPOINTS
+
+    endpoints = tuple(kept(text, ENDPOINTS, snapshot.endpoints, snapshot))
+    if snapshot.endpoints and not endpoints:
+        sys.stderr.write("no endpoint fits the filter\n")
+    return replace(snapshot, endpoints=endpoints)
 
 
 def _dumped(document: dict[str, Any], indent: int | None) -> str:

@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from quarterdeck.cli.events import document
 from quarterdeck.cli.fleets import Chosen, chosen, searched
 from quarterdeck.engine.engine import Engine
 from quarterdeck.engine.jobs.board import JobBoard
@@ -22,6 +21,7 @@ from quarterdeck.engine.timeline.witness import Witness
 from quarterdeck.errors import ConfigError, QuarterdeckError
 from quarterdeck.format import printable
 from quarterdeck.model.happening import Happening
+from quarterdeck.report.events import document
 
 if TYPE_CHECKING:
     from quarterdeck.cli.recording import Recorded
@@ -56,7 +56,7 @@ def _chosen(arguments: argparse.Namespace) -> Chosen:
     if interval is None:
         return choice
     console = replace(choice.fleet.console, poll=interval)
-    return replace(choice, fleet=replace(choice.fleet, console=console))
+    return choice._replace(fleet=replace(choice.fleet, console=console))
 
 
 async def watch(choice: Chosen, choose: Callable[[], Chosen], recording: Recorded | None = None) -> None:
@@ -145,12 +145,12 @@ def _again(choice: Chosen, choose: Callable[[], Chosen]) -> Chosen:
         found = choose()
     except QuarterdeckError as error:
         say(f"{error.message}; the fleet stays as it was")
-        return replace(choice, problems=())
+        return choice._replace(problems=())
     if found.problems and not found.fleet.endpoints:
         for problem in found.problems:
             say(problem)
         say("nothing of the file can be used; the fleet stays as it was")
-        return replace(choice, problems=())
+        return choice._replace(problems=())
     say("the fleet file was read again")
     return found
 

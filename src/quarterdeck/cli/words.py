@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from quarterdeck.model.actions import ACTIONS, Action, Argument, On
+from quarterdeck.model.actions import ACTIONS, Action, Argument
+from quarterdeck.model.phrasing import Slot, slots, words
 
 if TYPE_CHECKING:
     from quarterdeck.model.job import Option
@@ -19,25 +20,10 @@ _GROUPS = {"lora": "Load or unload a LoRA adapter of a vLLM."}
 """Words with another one after them."""
 
 
-def words(action: Action) -> tuple[str, ...]:
-    """What is typed for an action."""
-    return action.typed or (action.id,)
-
-
 def is_first(word: str) -> bool:
     """Whether a word begins a command of this module."""
     own = ("show", "jobs", "audit", "launch", "chats", "compare")
     return word in own or any(word == words(action)[0] for action in ACTIONS)
-
-
-def takes_model(action: Action) -> bool:
-    """Whether it is told a model: one of an endpoint, or one to download."""
-    return action.on is On.MODEL or any(argument.name == "model" for argument in action.arguments)
-
-
-def takes_on(action: Action) -> bool:
-    """Whether the endpoint is named by --on, because other words come first."""
-    return action.on is not On.DEPLOYMENT and (takes_model(action) or any(each.required for each in action.arguments))
 
 
 def add(commands: argparse._SubParsersAction[Any], needed: str, add_fleet: AddFleet) -> None:
@@ -60,24 +46,8 @@ def add(commands: argparse._SubParsersAction[Any], needed: str, add_fleet: AddFl
 
 
 def _arguments(parser: argparse.ArgumentParser, action: Action) -> None:
-    if action.on is On.DEPLOYMENT:
-        parser.add_argument("targets", nargs="+", metavar="DEPLOYMENT", help="its name in fleet.toml")
-    elif takes_model(action):
-        several = not any(each.required and each.name != "model" for each in action.arguments)
-        about = "its name, as `quarterdeck status` shows it"
-        if action.on is not On.MODEL:
-            about = "its name and tag, as in " + next(each.example for each in action.arguments if each.name == "model")
-        parser.add_argument("models", nargs="+" if several else 1, metavar="MODEL", help=about)
-    elif not takes_on(action):
-        parser.add_argument("targets", nargs="+", metavar="ENDPOINT", help="its name, as `quarterdeck status` shows it")
-    for argument in action.arguments:
-        if argument.required and argument.name != "model":
-            parser.add_argument(argument.name, type=_read(argument), metavar=argument.name.upper(), help=argument.help)
-    if takes_on(action):
-        parser.add_argument(
-            "--on", action="append", metavar="ENDPOINT", help="where (repeatable); needed where several could be meant"
-        )
-    _options(parser, action)
+    for slot in slots(action):
+        _slot(parser, slot)
     parser.add_argument("--yes", "-y", action="store_true", help="don't ask, where a yes is enough")
     text = "the name of what is protected, in place of typing it (repeatable)"
     parser.add_argument("--confirm", action="append", metavar="NAME", help=text)
@@ -92,16 +62,21 @@ def _arguments(parser: argparse.ArgumentParser, action: Action) -> None:
     parser.epilog = EXIT_CODES
 
 
-def _options(parser: argparse.ArgumentParser, action: Action) -> None:
-    """What it may be told besides."""
-    for argument in (*action.arguments, *action.more):
-        if not argument.required:
-            group = parser.add_mutually_exclusive_group()
-            name, metavar = "--" + argument.name.replace("_", "-"), argument.name.upper()
-            group.add_argument(name, type=_read(argument), dest=argument.name, metavar=metavar, help=argument.help)
-            if argument.name == "within":
-                text = "end it at once: as --within 0"
-                group.add_argument("--now", action="store_const", const="0s", dest="within", help=text)
+def _slot(parser: argparse.ArgumentParser, slot: Slot) -> None:
+    """A word or an option."""
+    if slot.argument is None and slot.option:
+        parser.add_argument(slot.option, action="append", metavar=slot.shown, help=slot.help)
+    elif slot.argument is None:
+        parser.add_argument(slot.name, nargs="+" if slot.many else 1, metavar=slot.shown, help=slot.help)
+    elif not slot.option:
+        parser.add_argument(slot.name, type=_read(slot.argument), metavar=slot.shown, help=slot.help)
+    else:
+        group = parser.add_mutually_exclusive_group()
+        value = _read(slot.argument)
+        group.add_argument(slot.option, type=value, dest=slot.name, metavar=slot.shown, help=slot.help)
+        if slot.name == "within":
+            text = "end it at once: as --within 0"
+            group.add_argument("--now", action="store_const", const="0s", dest="within", help=text)
 
 
 def _read(argument: Argument) -> Callable[[str], Option]:
@@ -127,6 +102,9 @@ def add_jobs(commands: argparse._SubParsersAction[Any], *, needed: bool) -> None
         return
     parser.add_argument("--json", action="store_true", help="one JSON document")
     parser.add_argument("--all", action="store_true", help="those that have ended, too (default: of the last day)")
+    from quarterdeck.cli.filtering import add as add_filter
+
+    add_filter(parser, "state:failed action:pull")
     actions = parser.add_subparsers(title="actions", metavar="ACTION")
     for name, help_text, number in (
         ("watch", "Follow jobs until they end (default: all that go on).", "*"),

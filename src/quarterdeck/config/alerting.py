@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from quarterdeck.config import units
 from quarterdeck.config.alert_kinds import Globs, Level, MeasureId, RuleId, Switches, meant
-from quarterdeck.config.fleet import ENGINES, AlertSettings, AlertSpec
+from quarterdeck.config.fleet import ENGINES, AlertSettings
 from quarterdeck.config.kinds import Choice, Duration, Flag
 from quarterdeck.config.problem import shown
+from quarterdeck.config.specs import AlertSpec
 from quarterdeck.config.table import Key, Table
 
 if TYPE_CHECKING:

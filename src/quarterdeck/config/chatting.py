@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from quarterdeck.config.fleet import ChatSettings, PriceSpec
+from quarterdeck.config.fleet import ChatSettings
 from quarterdeck.config.kinds import Choice, Duration, Flag, JsonSchema, Kind, Number, Text, toml_strings
 from quarterdeck.config.problem import BadValueError, shown
+from quarterdeck.config.specs import PriceSpec
 from quarterdeck.config.table import Key, Table
 from quarterdeck.model.chat.boundary import Policy, Rule
 

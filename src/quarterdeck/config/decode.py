@@ -11,28 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from quarterdeck.config.alerting import ALERT, ALERTS
-from quarterdeck.config.chatting import CHAT, POLICY, PRICE
-from quarterdeck.config.deployments import DEPLOYMENT, JOBS
-from quarterdeck.config.fleet import (
-    AlertSettings,
-    AlertSpec,
-    ChatSettings,
-    ConsoleSettings,
-    EventSettings,
-    FleetConfig,
-    JobSettings,
-    PriceSpec,
-    SinkSpec,
-)
-from quarterdeck.config.keys import CONSOLE, ENDPOINT, HOST, LIMITS, TABLES
+from quarterdeck.config.fleet import ConsoleSettings, FleetConfig
 from quarterdeck.config.problem import BadValueError, Finding, KeyPath, sort_of
 from quarterdeck.config.references import Entry, Machines, Servers, deployments_of, endpoints_of, hosts_of, names_of
-from quarterdeck.config.sinks import EVENTS, SINK
-from quarterdeck.config.suggest import unknown_key, unknown_table
 from quarterdeck.config.table import Key, Table, attribute
+from quarterdeck.config.tables import KEYS, NAMES, SETTINGS, named
 from quarterdeck.model.chat.boundary import Policy, Rule
-from quarterdeck.model.limits import Limits
 
 Document = Mapping[str, object]
 
@@ -46,105 +30,78 @@ class Decoded(NamedTuple):
 
 def decode(document: Document, base: Path) -> Decoded:
     """The fleet of a TOML document; ``base`` is the folder that relative paths start from."""
-    known = {table.name for table in TABLES}
-    findings = [Finding((name,), unknown_table(name)) for name in document if name not in known]
-    console = _settings(CONSOLE, document, base, findings)
-    limits = _settings(LIMITS, document, base, findings)
-    jobs = _settings(JOBS, document, base, findings)
-    policy = _settings(POLICY, document, base, findings)
-    chat = _settings(CHAT, document, base, findings)
-    prices = _entries(PRICE, document, base, findings)
-    alerts = _settings(ALERTS, document, base, findings)
-    rules = _unique(_entries(ALERT, document, base, findings), findings)
-    events = _settings(EVENTS, document, base, findings)
-    sinks = _unique(_entries(SINK, document, base, findings), findings)
-    written_hosts = _unique(_entries(HOST, document, base, findings), findings)
+    findings: list[Finding] = []
+    for name in document:
+        if name not in NAMES and name != KEYS:
+            from quarterdeck.config.suggest import unknown_table
+
+            findings.append(Finding((name,), unknown_table(name)))
+    settings = {name: _settings(name, document, base, findings) for name in SETTINGS if name in document}
+    written_hosts = _entries("host", document, base, findings)
     hosts = hosts_of(written_hosts, findings)
     machines = Machines(names_of(written_hosts), {host.name: host for host in hosts})
-    written_endpoints = _unique(_entries(ENDPOINT, document, base, findings), findings)
+    written_endpoints = _entries("endpoint", document, base, findings)
     endpoints = endpoints_of(written_endpoints, machines, findings)
-    written_deployments = _unique(_entries(DEPLOYMENT, document, base, findings), findings)
     servers = Servers(names_of(written_endpoints), {endpoint.name: endpoint for endpoint in endpoints})
+    written_deployments = _entries("deployment", document, base, findings)
     config = FleetConfig(
         endpoints=endpoints,
         hosts=hosts,
         deployments=deployments_of(written_deployments, machines, servers, base, findings),
-        console=_guarded(ConsoleSettings(**console), findings),
-        limits=Limits(**limits),
-        jobs=JobSettings(**jobs),
-        policy=_strict(Policy(**policy), findings),
-        chat=ChatSettings(**chat),
-        prices=tuple(PriceSpec(**entry.values) for entry in prices if entry.good),
-        alerts=AlertSettings(**alerts),
-        alert_rules=tuple(AlertSpec(**_by_field(entry.values)) for entry in rules if entry.good),
-        sinks=tuple(SinkSpec(**entry.values) for entry in sinks if entry.good),
-        events=EventSettings(**events),
+        prices=_made("price", document, base, findings),
+        alert_rules=_made("alert", document, base, findings),
+        sinks=_made("sink", document, base, findings),
+        **settings,
     )
-    return Decoded(config, tuple(findings))
+    guarded = replace(config, console=_guarded(config.console, findings), policy=_strict(config.policy, findings))
+    return Decoded(guarded, tuple(findings))
 
 
 def _guarded(console: ConsoleSettings, findings: Sequence[Finding]) -> ConsoleSettings:
     """Read-only where the file may have meant to say so: a typo must not hand out the right to act."""
-    elsewhere = (
-        "host",
-        "endpoint",
-        "deployment",
-        "limits",
-        "jobs",
-        "policy",
-        "chat",
-        "price",
-        "alerts",
-        "alert",
-        "sink",
-        "events",
-    )
-    unsure = any(finding.path[0] not in elsewhere for finding in findings)
-    return replace(console, read_only=True) if unsure else console
+    return replace(console, read_only=True) if _may_mean("console", findings) else console
 
 
 def _strict(policy: Policy, findings: Sequence[Finding]) -> Policy:
     """Nothing leaves where the file may have meant to say so: a typo must not send a prompt out."""
-    elsewhere = (
-        "host",
-        "endpoint",
-        "deployment",
-        "limits",
-        "jobs",
-        "chat",
-        "price",
-        "console",
-        "alerts",
-        "alert",
-        "sink",
-        "events",
-    )
-    unsure = any(finding.path[0] not in elsewhere for finding in findings)
-    return replace(policy, external=Rule.NEVER) if unsure else policy
+    return policy._replace(external=Rule.NEVER) if _may_mean("policy", findings) else policy
+
+
+def _may_mean(name: str, findings: Sequence[Finding]) -> bool:
+    """Whether something is wrong in that table, or with what is no table at all."""
+    return any(finding.path[0] == name or finding.path[0] not in NAMES for finding in findings)
 
 
 def _by_field(values: Mapping[str, Any]) -> dict[str, Any]:
     return {attribute(name): value for name, value in values.items()}
 
 
-def _settings(table: Table, document: Document, base: Path, findings: list[Finding]) -> dict[str, Any]:
-    given = document.get(table.name, {})
-    path = (table.name,)
-    if not isinstance(given, dict):
-        findings.append(Finding(path, f"expected {table.expected}, got {sort_of(given)}"))
-        return {}
-    return read_table(table, given, path, base, findings)
-
-
-def _entries(table: Table, document: Document, base: Path, findings: list[Finding]) -> list[Entry]:
-    given = document.get(table.name, [])
+def _settings(name: str, document: Document, base: Path, findings: list[Finding]) -> Any:
+    """What a table that stands there once becomes."""
+    declared, given = named(name), document[name]
     if isinstance(given, dict):
-        findings.append(Finding((table.name,), f"expected {table.expected} with double brackets, got [{table.name}]"))
+        return declared.make(**_by_field(read_table(declared, given, (name,), base, findings)))
+    findings.append(Finding((name,), f"expected {declared.expected}, got {sort_of(given)}"))
+    return declared.make()
+
+
+def _made(name: str, document: Document, base: Path, findings: list[Finding]) -> tuple[Any, ...]:
+    """What the good entries of a table become."""
+    entries = _entries(name, document, base, findings)
+    return tuple(named(name).make(**_by_field(entry.values)) for entry in entries if entry.good)
+
+
+def _entries(name: str, document: Document, base: Path, findings: list[Finding]) -> list[Entry]:
+    if name not in document:
         return []
-    if not isinstance(given, list):
-        findings.append(Finding((table.name,), f"expected {table.expected}, got {sort_of(given)}"))
-        return []
-    return [_entry(table, value, (table.name, index), base, findings) for index, value in enumerate(given)]
+    declared, given = named(name), document[name]
+    if isinstance(given, list):
+        entries = [_entry(declared, value, (name, index), base, findings) for index, value in enumerate(given)]
+        return _unique(entries, findings)
+    brackets = isinstance(given, dict)
+    got = f" with double brackets, got [{name}]" if brackets else f", got {sort_of(given)}"
+    findings.append(Finding((name,), f"expected {declared.expected}{got}"))
+    return []
 
 
 def _entry(table: Table, value: object, path: KeyPath, base: Path, findings: list[Finding]) -> Entry:
@@ -163,6 +120,8 @@ def read_table(table: Table, given: Document, path: KeyPath, base: Path, finding
     for name, value in given.items():
         key = known.get(name)
         if key is None:
+            from quarterdeck.config.suggest import unknown_key
+
             findings.append(Finding((*path, name), unknown_key(table, name)))
             continue
         try:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from quarterdeck.config.fleet import DRIVERS, DeploymentSpec, JobSettings
+from quarterdeck.config.fleet import DRIVERS, JobSettings
 from quarterdeck.config.kinds import NAME, Choice, Count, Duration, Flag
 from quarterdeck.config.launching import Environment, Handle, Machine, PathText, Resource, Run
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.config.table import Key, Table
 
 _DAY = 86400.0

@@ -1,6 +1,6 @@
-"""The keys of fleet.toml, declared once: decoding, "did you mean", the schema, ``config init`` and ``config show`` read this.
+"""The keys of what nearly every fleet.toml has. The other tables: `quarterdeck.config.tables`.
 
-Defaults are those of the dataclasses in ``fleet.py``; a key whose field has none is required.
+Keys are declared once: decoding, "did you mean", the schema, ``config init`` and ``config show`` read this. Defaults are those of the dataclasses in ``fleet.py``; a key whose field has none is required.
 """
 
 from __future__ import annotations
@@ -8,9 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from quarterdeck.config.access import AUTH, TLS
-from quarterdeck.config.alerting import ALERT, ALERTS
-from quarterdeck.config.chatting import CHAT, POLICY, PRICE
-from quarterdeck.config.deployments import DEPLOYMENT, JOBS
 from quarterdeck.config.fleet import ENGINES, ConsoleSettings, EndpointSpec, HostSpec
 from quarterdeck.config.kinds import NAME, Choice, Count, Duration, Flag, Fraction, Number, Text
 from quarterdeck.config.reach import (
@@ -22,7 +19,6 @@ from quarterdeck.config.reach import (
     Way,
     is_ssh_destination,
 )
-from quarterdeck.config.sinks import EVENTS, SINK
 from quarterdeck.config.table import Key, Table
 from quarterdeck.model.fleet import Boundary
 from quarterdeck.model.limits import Limits
@@ -69,8 +65,14 @@ CONSOLE = Table(
         Key(
             "theme",
             Text('the name of a theme such as "quarterdeck-night"', longest=200),
-            "Colours.",
+            "Colours; unset: the theme last chosen in the console, or quarterdeck-night.",
             '"quarterdeck-night"',
+        ),
+        Key(
+            "ascii",
+            Flag(),
+            "true: nothing but ASCII on the screen; false: never; unset: where the locale can't carry UTF-8.",
+            "true",
         ),
         Key("read_only", Flag(), "true: look, never act.", "false", ("readonly",)),
     ),
@@ -210,35 +212,3 @@ LIMITS = Table(
         Key("warn_kv", Fraction(), "`quarterdeck check` warns from this share of the KV cache on.", '"95%"'),
     ),
 )
-
-SETTINGS = (CONSOLE, LIMITS, JOBS, POLICY, CHAT, ALERTS, EVENTS)
-REPEATED = (HOST, ENDPOINT, DEPLOYMENT, PRICE, ALERT, SINK)
-TABLES = (*SETTINGS, *REPEATED)
-"""The top level of a fleet file, in the order it is written."""
-TABLE_ALIASES = {
-    "endpoints": "endpoint",
-    "server": "endpoint",
-    "servers": "endpoint",
-    "hosts": "host",
-    "node": "host",
-    "gpu": "host",
-    "settings": "console",
-    "thresholds": "limits",
-    "job": "jobs",
-    "deployments": "deployment",
-    "deploy": "deployment",
-    "launch": "deployment",
-    "prices": "price",
-    "cost": "price",
-    "policies": "policy",
-    "alerting": "alerts",
-    "rule": "alert",
-    "rules": "alert",
-    "alarm": "alert",
-    "alarms": "alerts",
-    "sinks": "sink",
-    "notify": "sink",
-    "webhook": "sink",
-    "event": "events",
-}
-"""What people write instead of a table's name."""

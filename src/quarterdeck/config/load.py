@@ -5,33 +5,35 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from quarterdeck.config.decode import Decoded, Document, decode
 from quarterdeck.config.fleet import ConsoleSettings, FleetConfig
 from quarterdeck.config.problem import Finding, Problem
+from quarterdeck.config.tables import KEYS
 from quarterdeck.format import printable
 
 FILE_NAME = "fleet.toml"
+KEYS_FILE = "keys.toml"
 VARIABLE = "QUARTERDECK_FLEET"
 LARGEST_FILE = 1024 * 1024
 _LONGEST_MESSAGE = 200
 _ROOT = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(NamedTuple):
     """What a fleet file gave."""
 
-    config: FleetConfig = field(default_factory=FleetConfig)
+    config: FleetConfig = FleetConfig()
     """All that can be used; the defaults where there is no file."""
     problems: tuple[Problem, ...] = ()
     """In the order of their lines. ``ConfigError(tuple(map(str, problems)))`` makes an exit of them."""
     path: Path | None = None
     """The file that was read or should have been; ``None`` where none was named and none found."""
-    origins: Mapping[str, str] = field(default_factory=dict)
+    origins: Mapping[str, str] = MappingProxyType({})
     """Key path -> "fleet.toml:12" or "default"; empty unless asked for."""
 
 
@@ -179,6 +181,32 @@ def loads(source: str, path: Path, *, origins: bool = False, foreign: bool = Fal
     if foreign:
         decoded = _without_keys(decoded, document, path)
     config = replace(decoded.config, source=path)
+    if document.get(KEYS, {}) != {}:
+        return _with_keymap(config, decoded, document, source, origins=origins, foreign=foreign)
+    return _told(config, decoded, document, source, origins=origins)
+
+
+def _with_keymap(
+    config: FleetConfig, decoded: Decoded, document: Document, source: str, *, origins: bool, foreign: bool
+) -> Loaded:
+    """With the keys that the file wants for commands; not where somebody else does."""
+    from quarterdeck.config.keymap import written
+
+    path = config.source or Path(FILE_NAME)
+    file = _shown(path)
+    if foreign:
+        text = f"this file belongs to another user; to let it change keys, name it: --fleet {file}"
+        decoded = decoded._replace(findings=(*decoded.findings, Finding((KEYS,), text)))
+        return _told(config, decoded, document, source, origins=origins)
+    read = written(document[KEYS], file, source)
+    loaded = _told(replace(config, keys=read.wishes), decoded, document, source, origins=origins)
+    problems = sorted((*loaded.problems, *read.problems), key=lambda problem: problem.line or 0)
+    return loaded._replace(problems=tuple(problems))
+
+
+def _told(config: FleetConfig, decoded: Decoded, document: Document, source: str, *, origins: bool) -> Loaded:
+    """With what is wrong, and where everything comes from."""
+    path = config.source or Path(FILE_NAME)
     if not (origins or decoded.findings):
         return Loaded(config, path=path)
     from quarterdeck.config.locate import line_map
@@ -188,6 +216,34 @@ def loads(source: str, path: Path, *, origins: bool = False, foreign: bool = Fal
     problems = problems_of(decoded.findings, document, _shown(path), lines)
     known = origins_of(config, document, decoded.findings, _shown(path), lines) if origins else {}
     return Loaded(config, problems, path, known)
+
+
+def keys_file(fleet: FleetConfig, folder: Path | None = None) -> Path | None:
+    """The keys.toml beside the fleet file, else that of the user's config ``folder``; ``None`` where there is none."""
+    if folder is None:
+        import platformdirs
+
+        folder = platformdirs.user_config_path("quarterdeck")
+    places = ([fleet.source.parent] if fleet.source is not None else []) + [folder]
+    return next((place / KEYS_FILE for place in places if os.path.lexists(place / KEYS_FILE)), None)
+
+
+def beside(path: Path) -> tuple[Document, str, str] | Problem | None:
+    """Another file of the user's: its document, its text, and its name for messages; or why it can't be used.
+
+    ``None`` where there is none.
+    """
+    name = _shown(path)
+    try:
+        source, foreign = _read(_Candidate(path, named=False))
+        document = _parsed(source)
+    except FileNotFoundError:
+        return None
+    except _UnreadableError as error:
+        return Problem(name, error.message, line=error.line, column=error.column)
+    if foreign:
+        return Problem(name, "this file belongs to another user; it is left out")
+    return document, source, name
 
 
 def _without_keys(decoded: Decoded, document: Document, path: Path) -> Decoded:

@@ -8,12 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from quarterdeck.config.alerting import ALERT
 from quarterdeck.config.chatting import PRICE
 from quarterdeck.config.deployments import DEPLOYMENT
-from quarterdeck.config.fleet import DeploymentSpec, EndpointSpec, FleetConfig, HostSpec
-from quarterdeck.config.keys import ENDPOINT, HOST, SETTINGS
+from quarterdeck.config.fleet import EndpointSpec, FleetConfig, HostSpec
+from quarterdeck.config.keys import ENDPOINT, HOST
 from quarterdeck.config.locate import line_of
 from quarterdeck.config.problem import LONGEST_ECHO, Finding, KeyPath, Problem, shown
 from quarterdeck.config.sinks import SINK
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.config.table import Table
+from quarterdeck.config.tables import settings
 from quarterdeck.format import printable
 from quarterdeck.model.chat.boundary import Rule
 
@@ -75,7 +77,7 @@ def origins_of(
         return DEFAULT if line is None or path in refused else f"{file}:{line}"
 
     found: dict[str, str] = {}
-    for table in SETTINGS:
+    for table in settings():
         found.update({dotted(path): written(path) for path in _paths(table, (table.name,))})
     for table, specs in _entries(config):
         indexes = _indexes(document, table)
@@ -103,7 +105,7 @@ def _safeguards(config: FleetConfig, document: Document) -> Iterator[str]:
 
 def adhoc_origins(config: FleetConfig, source: str = "--url") -> dict[str, str]:
     """Origins where the endpoints' names and URLs come from the command line or from discovery, and nothing else is set."""
-    found = {dotted(path): DEFAULT for table in SETTINGS for path in _paths(table, (table.name,))}
+    found = {dotted(path): DEFAULT for table in settings() for path in _paths(table, (table.name,))}
     for table, entries in _entries(config):
         for spec in entries:
             for path in _paths(table, ()):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from quarterdeck.format import printable
@@ -22,8 +21,7 @@ class Finding(NamedTuple):
     """Where the thing stands that this one collides with; its line is added to the message."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """A problem as it is shown: ``fleet.toml:12: endpoint "vllm-a": pol: unknown key; did you mean "poll"?``."""
 
     file: str

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from quarterdeck.config.boundary import default_boundary
-from quarterdeck.config.fleet import DeploymentSpec, EndpointSpec, HostSpec
+from quarterdeck.config.fleet import EndpointSpec, HostSpec
 from quarterdeck.config.problem import Finding, KeyPath, shown
 from quarterdeck.config.reach import is_ssh_destination
 from quarterdeck.model.fleet import Boundary
+
+if TYPE_CHECKING:
+    from quarterdeck.config.specs import DeploymentSpec
 
 
 class Entry(NamedTuple):
@@ -128,6 +131,8 @@ def deployments_of(
 
 def _deployment(values: dict[str, Any], machines: Machines, endpoint: EndpointSpec, base: Path) -> DeploymentSpec:
     """Paths of a process start from the file; those of another machine stay as they are."""
+    from quarterdeck.config.specs import DeploymentSpec
+
     here = values.get("driver", "process") == "process"
     for name, make in (("cwd", Path), ("log", str)):
         if values.get(name) is not None:

@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping
 from quarterdeck.config.alerting import ALERT, ALERTS
 from quarterdeck.config.chatting import CHAT, POLICY, PRICE
 from quarterdeck.config.deployments import DEPLOYMENT, JOBS, has_effect
-from quarterdeck.config.fleet import DeploymentSpec, EndpointSpec, FleetConfig, HostSpec
+from quarterdeck.config.fleet import EndpointSpec, FleetConfig, HostSpec
 from quarterdeck.config.keys import CONSOLE, ENDPOINT, HOST, LIMITS
 from quarterdeck.config.origins import dotted
 from quarterdeck.config.problem import KeyPath
 from quarterdeck.config.sinks import EVENTS, SINK
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.config.table import Table, attribute
 
 _Row = tuple[KeyPath, str]
@@ -48,6 +49,10 @@ def render_config(config: FleetConfig, origins: Mapping[str, str] | None = None)
         lines += ["", f"[[{ALERT.name}]]", *_block(ALERT, rule, (ALERT.name, str(index)), origins)]
     for index, sink in enumerate(config.sinks):
         lines += ["", f"[[{SINK.name}]]", *_block(SINK, sink, (SINK.name, str(index)), origins)]
+    if config.keys:
+        from quarterdeck.config.keymap import toml
+
+        lines += ["", *toml(config.keys)]
     return "\n".join(lines[1:]) + "\n"
 
 

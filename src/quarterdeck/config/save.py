@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from quarterdeck.config.boundary import default_boundary
 from quarterdeck.config.deployments import DEPLOYMENT, has_effect
-from quarterdeck.config.fleet import DeploymentSpec, EndpointSpec
+from quarterdeck.config.fleet import EndpointSpec
 from quarterdeck.config.keys import ENDPOINT
 from quarterdeck.config.kinds import toml_string
 from quarterdeck.config.load import load, loads
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.config.table import Table
 from quarterdeck.config.write import init_text, write_new
 from quarterdeck.errors import ConfigError, UsageError

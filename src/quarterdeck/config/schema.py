@@ -5,10 +5,11 @@ It knows every key, type and range; what concerns several keys at once (names us
 
 from __future__ import annotations
 
+from quarterdeck.config import keymap
 from quarterdeck.config.access import AUTH
-from quarterdeck.config.keys import TABLES
 from quarterdeck.config.kinds import JsonSchema
 from quarterdeck.config.table import Key, Table
+from quarterdeck.config.tables import KEYS, every
 
 
 def json_schema() -> JsonSchema:
@@ -19,7 +20,7 @@ def json_schema() -> JsonSchema:
         "description": "What is watched, how it is reached, and from which numbers on it is trouble.",
         "type": "object",
         "additionalProperties": False,
-        "properties": {table.name: _top_level(table) for table in TABLES},
+        "properties": {table.name: _top_level(table) for table in every()} | {KEYS: keymap.json_schema()},
     }
 
 

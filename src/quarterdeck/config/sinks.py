@@ -8,11 +8,12 @@ from pathlib import Path
 from quarterdeck.config import units
 from quarterdeck.config.access import AUTH, TLS
 from quarterdeck.config.alert_kinds import Globs
-from quarterdeck.config.fleet import EventSettings, SecretUrl, SinkSpec
+from quarterdeck.config.fleet import EventSettings
 from quarterdeck.config.kinds import NAME, Choice, Duration, Flag, JsonSchema, Kind, toml_string
 from quarterdeck.config.launching import Run
 from quarterdeck.config.problem import BadValueError, shown
 from quarterdeck.config.reach import FilePath, Headers, HttpUrl, Variable, Words
+from quarterdeck.config.specs import SecretUrl, SinkSpec
 from quarterdeck.config.table import Key, Table
 
 _DAY = 86_400.0

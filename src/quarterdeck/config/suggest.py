@@ -2,8 +2,39 @@
 
 from __future__ import annotations
 
-from quarterdeck.config.keys import TABLE_ALIASES, TABLES
 from quarterdeck.config.table import Table
+from quarterdeck.config.tables import KEYS, NAMES, every
+
+_ALIASES = {
+    "endpoints": "endpoint",
+    "server": "endpoint",
+    "servers": "endpoint",
+    "hosts": "host",
+    "node": "host",
+    "gpu": "host",
+    "settings": "console",
+    "thresholds": "limits",
+    "job": "jobs",
+    "deployments": "deployment",
+    "deploy": "deployment",
+    "launch": "deployment",
+    "prices": "price",
+    "cost": "price",
+    "policies": "policy",
+    "alerting": "alerts",
+    "rule": "alert",
+    "rules": "alert",
+    "alarm": "alert",
+    "alarms": "alerts",
+    "sinks": "sink",
+    "notify": "sink",
+    "webhook": "sink",
+    "event": "events",
+    "keymap": "keys",
+    "bindings": "keys",
+    "keybindings": "keys",
+}
+"""What people write instead of a table's name."""
 
 
 def unknown_key(table: Table, name: str) -> str:
@@ -11,7 +42,7 @@ def unknown_key(table: Table, name: str) -> str:
     guess = _meant(table, name)
     if guess:
         return f'unknown key; did you mean "{guess}"?'
-    home = next((other for other in TABLES if any(key.name == name for key in other.keys)), None)
+    home = next((other for other in every() if any(key.name == name for key in other.keys)), None)
     if home is not None:
         brackets = f"[[{home.name}]]" if home.repeated else f"[{home.name}]"
         return f"unknown key here; it belongs in {brackets}"
@@ -20,15 +51,18 @@ def unknown_key(table: Table, name: str) -> str:
 
 def unknown_table(name: str) -> str:
     """The message for a top-level key that isn't one of the tables."""
-    guess = TABLE_ALIASES.get(name.lower()) or _close(name, tuple(table.name for table in TABLES))
-    for table in TABLES:
+    guess = _ALIASES.get(name.lower()) or _close(name, (*NAMES, KEYS))
+    if guess == KEYS:
+        return "unknown table; did you mean [keys]?"
+    tables = every()
+    for table in tables:
         brackets = f"[[{table.name}]]" if table.repeated else f"[{table.name}]"
         if guess == table.name:
             return f"unknown table; did you mean {brackets}?"
         if any(key.name == name for key in table.keys):
             return f"unknown key here; it belongs in {brackets}"
     return "unknown table; known: " + ", ".join(
-        f"[[{table.name}]]" if table.repeated else f"[{table.name}]" for table in TABLES
+        f"[[{table.name}]]" if table.repeated else f"[{table.name}]" for table in tables
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, fields, is_dataclass
 from keyword import iskeyword
 from typing import Any, NamedTuple
 
@@ -27,7 +27,7 @@ class Key(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table and the dataclass it becomes."""
+    """A table and the dataclass or named tuple it becomes."""
 
     name: str
     make: type[Any]
@@ -38,26 +38,23 @@ class Table(NamedTuple):
     repeated: bool = False
     """Written [[name]], any number of times."""
 
-    def fields(self) -> Mapping[str, Field[Any]]:
-        """The dataclass's field of each key."""
-        return {field.name.rstrip("_"): field for field in fields(self.make)}
+    def fields(self) -> Mapping[str, object]:
+        """The default of each key; ``MISSING`` where it has none and must be there."""
+        if is_dataclass(self.make):
+            known = {field.name: _default(field) for field in fields(self.make)}
+        else:
+            known = dict.fromkeys(self.make._fields, MISSING) | self.make._field_defaults
+        return {name.rstrip("_"): default for name, default in known.items()}
 
     def required(self) -> tuple[str, ...]:
         """Keys that must be there."""
         known = self.fields()
-        return tuple(key.name for key in self.keys if not _has_default(known[key.name]))
+        return tuple(key.name for key in self.keys if known[key.name] is MISSING)
 
     def defaults(self) -> dict[str, object]:
         """The default of each key that has one; ``None`` = unset."""
-        found: dict[str, object] = {}
         known = self.fields()
-        for key in self.keys:
-            field = known[key.name]
-            if field.default is not MISSING:
-                found[key.name] = field.default
-            elif field.default_factory is not MISSING:
-                found[key.name] = field.default_factory()
-        return found
+        return {key.name: known[key.name] for key in self.keys if known[key.name] is not MISSING}
 
 
 def attribute(key: str) -> str:
@@ -65,5 +62,5 @@ def attribute(key: str) -> str:
     return f"{key}_" if iskeyword(key) else key
 
 
-def _has_default(field: Field[Any]) -> bool:
-    return field.default is not MISSING or field.default_factory is not MISSING
+def _default(field: Field[Any]) -> object:
+    return field.default if field.default_factory is MISSING else field.default_factory()

@@ -6,14 +6,15 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from quarterdeck.config import keymap
 from quarterdeck.config.alerting import ALERT
 from quarterdeck.config.boundary import default_boundary
 from quarterdeck.config.deployments import DEPLOYMENT, has_effect
 from quarterdeck.config.fleet import EndpointSpec, HostSpec
-from quarterdeck.config.keys import REPEATED, SETTINGS
 from quarterdeck.config.kinds import toml_string
 from quarterdeck.config.sinks import SINK
 from quarterdeck.config.table import Key, Table
+from quarterdeck.config.tables import repeated, settings
 from quarterdeck.errors import UsageError
 
 _HEAD = """\
@@ -59,10 +60,11 @@ def init_text(endpoints: Iterable[EndpointSpec] = (), hosts: Iterable[HostSpec] 
     """The text of a fleet file with these endpoints and hosts, and every key explained. Loads without a problem."""
     parts = [
         _HEAD,
-        *map(_settings, SETTINGS),
+        *map(_settings, settings()),
+        keymap.DOC,
         *_found("hosts", "host", [_host(host) for host in hosts]),
         *_found("endpoints", "endpoint", [_endpoint(endpoint) for endpoint in endpoints]),
-        *map(_reference, REPEATED),
+        *map(_reference, repeated()),
         _EXAMPLES,
     ]
     return "\n".join(parts)
@@ -152,7 +154,7 @@ def _keys(table: Table, keys: Iterable[Key], *, defaults: bool) -> Iterator[str]
 
 
 def _default(key: Key, value: object) -> str:
-    return key.example if isinstance(key.kind, Table) else key.kind.toml(value)
+    return key.example if isinstance(key.kind, Table) or value is None else key.kind.toml(value)
 
 
 def _explained(keys: Sequence[Key]) -> Iterator[str]:

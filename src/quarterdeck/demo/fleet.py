@@ -92,7 +92,8 @@ def _spawn(seed: int, *, calm: bool, complaints: IO[bytes]) -> Process:
     command = [sys.executable, "-m", "quarterdeck.demo.serve", "--until-eof", "--seed", str(seed)]
     command += ["--calm"] if calm else []
     try:
-        process = Process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints)
+        # In a group of its own: Ctrl+C on the line mode's terminal must not end the servers, too.
+        process = Process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, process_group=0)
     except OSError as error:
         raise QuarterdeckError(f"the demo fleet did not start: {error.strerror or error}") from error
     _running.add(process)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(NamedTuple):
     """``monotonic`` orders and measures; ``wall`` (Unix seconds) is only shown."""
 
     monotonic: Callable[[], float] = time.monotonic

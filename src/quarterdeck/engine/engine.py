@@ -11,22 +11,23 @@ from collections.abc import Callable, Collection, Coroutine
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from quarterdeck.config.fleet import DeploymentSpec, EndpointSpec, FleetConfig, HostSpec
+from quarterdeck.config.fleet import EndpointSpec, FleetConfig, HostSpec
 from quarterdeck.engine.clock import SYSTEM_CLOCK, Clock
 from quarterdeck.engine.opening import Opening
 from quarterdeck.engine.parts import Board, Pollable, closed
 from quarterdeck.engine.schedule import Schedule
 from quarterdeck.engine.store import Store
 from quarterdeck.engine.threads import use_daemon_threads
-from quarterdeck.hosts.base import Host, HostReading
 from quarterdeck.model.fleet import FleetSnapshot
 from quarterdeck.model.models import ModelReading
 from quarterdeck.model.own import OwnRequest
 from quarterdeck.model.reading import Outcome, Reading
 
 if TYPE_CHECKING:
+    from quarterdeck.config.specs import DeploymentSpec
     from quarterdeck.engine.alerting.alarms import Alarms
     from quarterdeck.engine.timeline.witness import Witness
+    from quarterdeck.hosts.base import Host
     from quarterdeck.model.job import Job
 
 SHORTEST_INTERVAL_S = 0.5
@@ -294,6 +295,8 @@ class Engine:
                 host = self._hosts[spec.name] = self._open_host(spec, self.clock)
             reading = await host.read()
         except Exception as error:  # noqa: BLE001  (as above)
+            from quarterdeck.hosts.base import HostReading
+
             reading = HostReading(self.clock.monotonic(), spec.gpus, reason=f"can't be read ({type(error).__name__})")
         self._store.apply_host(spec.name, reading)
         return not reading.reason or bool(reading.gpus) or reading.memory_total_bytes is not None

@@ -13,9 +13,10 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from quarterdeck.config.boundary import default_boundary
-from quarterdeck.config.fleet import DeploymentSpec, EndpointSpec, FleetConfig
+from quarterdeck.config.fleet import EndpointSpec, FleetConfig
 from quarterdeck.config.load import FILE_NAME, load
 from quarterdeck.config.save import save_deployment
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.engine.jobs.carrying import state_path
 from quarterdeck.engine.operate import submit
 from quarterdeck.engine.safety import Asking, asks, check

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from quarterdeck.model.gpu import GpuView
 from quarterdeck.model.history import History
 from quarterdeck.model.host import GPU_SERIES, HostView
 
 if TYPE_CHECKING:
     from quarterdeck.hosts.base import HostReading
+    from quarterdeck.model.gpu import GpuView
 
 GPU_HISTORY = 120
 """Readings kept of the mean utilisation."""
@@ -78,6 +78,8 @@ def brought_nothing(reading: HostReading) -> bool:
 
 def emptied(gpu: GpuView) -> GpuView:
     """A card that nobody reads any more: what it is, not how it is."""
+    from quarterdeck.model.gpu import GpuView  # where there is none, nothing of it is imported
+
     return GpuView(
         gpu.index, gpu.uuid, gpu.name, memory_total_bytes=gpu.memory_total_bytes, power_limit_w=gpu.power_limit_w
     )

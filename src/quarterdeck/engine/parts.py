@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Protocol
 
-from quarterdeck.hosts.base import Host
-from quarterdeck.model.reading import Reading
-
 if TYPE_CHECKING:
+    from quarterdeck.hosts.base import Host
     from quarterdeck.model.job import Job
+    from quarterdeck.model.reading import Reading
 
 
 class Board(Protocol):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from quarterdeck.config.fleet import DeploymentSpec, EndpointSpec, FleetConfig
+from quarterdeck.config.fleet import EndpointSpec, FleetConfig
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.errors import QuarterdeckError
 from quarterdeck.format import size
 from quarterdeck.model.actions import BY_ID, Action, Danger, On

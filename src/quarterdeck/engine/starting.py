@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from quarterdeck.config.fleet import DeploymentSpec
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.format import age, printable
 from quarterdeck.model.fleet import EndpointView, FleetSnapshot, State
 from quarterdeck.model.job import Job, JobState

@@ -1,4 +1,4 @@
-"""Blocking calls that asyncio hands to threads (looking up host names, above all), each in a daemon thread of its own.
+"""Blocking calls that asyncio hands to threads (looking up host names, above all), each in a daemon thread that has nothing else to do.
 
 The loop's usual pool has a handful of threads, which a few names that no server answers for would fill, so that every other
 endpoint waited; and asyncio and the interpreter join them at the end, which kept `check` for as long as the resolver likes.
@@ -10,14 +10,22 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Any
+
+MOST_IDLE = 3
 
 
 class DaemonThreads(ThreadPoolExecutor):
     """A pool that never makes anybody wait: not for a free thread, and not at the end."""
 
+    def __init__(self) -> None:
+        super().__init__(max_workers=1)
+        self._idle: list[SimpleQueue[Callable[[], None]]] = []
+        """Where the threads that wait look for work. (Appending and popping need no lock.)"""
+
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run ``fn`` in a new daemon thread."""
+        """Run ``fn`` in a daemon thread that is idle, or in a new one: to start one each time costs more than what most do."""
         future: Future[Any] = Future()
 
         def work() -> None:
@@ -30,8 +38,20 @@ class DaemonThreads(ThreadPoolExecutor):
             else:
                 future.set_result(result)
 
-        threading.Thread(target=work, name="quarterdeck", daemon=True).start()
+        try:
+            self._idle.pop().put(work)
+        except IndexError:
+            threading.Thread(target=self._serve, args=(work,), name="quarterdeck", daemon=True).start()
         return future
+
+    def _serve(self, work: Callable[[], None]) -> None:
+        calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        while True:
+            work()
+            if len(self._idle) >= MOST_IDLE:
+                return
+            self._idle.append(calls)
+            work = calls.get()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Leave them behind."""
@@ -40,4 +60,4 @@ class DaemonThreads(ThreadPoolExecutor):
 
 def use_daemon_threads() -> None:
     """Have the running loop use them."""
-    asyncio.get_running_loop().set_default_executor(DaemonThreads(max_workers=1))
+    asyncio.get_running_loop().set_default_executor(DaemonThreads())

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from quarterdeck.config.fleet import EndpointSpec
-from quarterdeck.model.fleet import EndpointView, ReplicaView, State
+from quarterdeck.model.fleet import EndpointView, State
 from quarterdeck.model.health import Conclusion
 from quarterdeck.model.imbalance import Key
 from quarterdeck.model.latency import Window
@@ -16,6 +16,7 @@ from quarterdeck.model.memory import Memory
 from quarterdeck.model.models import ModelReading, ModelState
 from quarterdeck.model.rates import NO_RATES
 from quarterdeck.model.reading import EngineReading, Facts, Reading
+from quarterdeck.model.replica import ReplicaView
 
 _NUMBERS_GONE = (State.DOWN, State.LOADING)
 _REFUSALS = 3

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from quarterdeck.config.fleet import HostSpec
-from quarterdeck.model.gpu import GpuView
+if TYPE_CHECKING:
+    from quarterdeck.config.fleet import HostSpec
+    from quarterdeck.model.gpu import GpuView
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from quarterdeck.format import duration, size
-from quarterdeck.model.fleet import EndpointView, FleetSnapshot
-from quarterdeck.model.gpu import GpuView
-from quarterdeck.model.verdict import Finding, Level, is_well
+from quarterdeck.model.fleet import EndpointView, FleetSnapshot, is_well
+from quarterdeck.model.verdict import Finding, Level
+
+if TYPE_CHECKING:
+    from quarterdeck.model.gpu import GpuView
 
 
 class Limit(NamedTuple):

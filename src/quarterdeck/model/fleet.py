@@ -18,7 +18,9 @@ if TYPE_CHECKING:  # what isn't needed to paint the first frame isn't imported b
     from quarterdeck.model.job import Job
     from quarterdeck.model.latency import Latencies
     from quarterdeck.model.models import ModelReading
+    from quarterdeck.model.own import OwnRequests
     from quarterdeck.model.reading import AccessLog, Deployment, EngineReading, LoraAdapter, Spend
+    from quarterdeck.model.replica import ReplicaView
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _NO_PRICES: Mapping[str, Price] = MappingProxyType({})
@@ -60,36 +62,6 @@ class Boundary(StrEnum):
     LOCAL = "local"
     VPC = "vpc"
     EXTERNAL = "external"
-
-
-@dataclass(frozen=True, slots=True)
-class ReplicaView:
-    """One engine of an endpoint: a data-parallel rank, or one model's."""
-
-    engine: str
-    running: int | None = None
-    waiting: int | None = None
-    generation_tps: float | None = None
-    kv_used: float | None = None
-    prompt_tps: float | None = None
-    ttft_p95_s: float | None = None
-    """Of the last minute, as the next."""
-    itl_p95_s: float | None = None
-    odd: tuple[str, ...] = ()
-    """In what it differs from its siblings, in words ("ITL 48 ms, the others 21 ms")."""
-    is_model: bool = False
-    """Whether ``engine`` is a model's name: the endpoint runs one engine for each (Ollama, llama.cpp's router)."""
-
-
-@dataclass(frozen=True, slots=True)
-class OwnRequests:
-    """What our own requests to an endpoint took lately (chat, probes); the only timings some servers give."""
-
-    count: int
-    ttft_p50_s: float | None = None
-    decode_tps_p50: float | None = None
-    """Output tokens a second after the first one."""
-    last_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -176,6 +148,11 @@ class EndpointView:
         """Bytes on GPUs over all loaded models; ``None`` where no model tells."""
         known = [m.vram_bytes for m in self.models if m.vram_bytes is not None]
         return sum(known) if known else None
+
+
+def is_well(view: EndpointView) -> bool:
+    """Whether an endpoint does its work: OK, SLEEPING, or BUSY and known to have answered before."""
+    return view.state in (State.OK, State.SLEEPING) or (view.state is State.BUSY and view.answered is not None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import median
 
 from quarterdeck.format import duration, percent
 
@@ -66,12 +65,18 @@ def odd_ones(members: Sequence[Member]) -> dict[Key, str]:
     found: dict[Key, str] = {}
     for measure in MEASURES:
         known = [(m.name, value) for m in members if (value := getattr(m, measure.field)) is not None]
-        usual = median([value for _, value in known]) if len(known) > 2 else None
+        usual = _median([value for _, value in known]) if len(known) > 2 else None
         for place, (name, value) in enumerate(known):
             beside = usual if usual is not None else known[1 - place][1] if len(known) == 2 else value
             if _is_odd(value, beside, measure, low_too=usual is not None):
                 found[name, measure.field] = measure.text(value, beside)
     return found
+
+
+def _median(values: list[float]) -> float:
+    from statistics import median  # few fleets have three replicas of a model; `check` comes without
+
+    return median(values)
 
 
 def _is_odd(value: float, usual: float, measure: _Measure, *, low_too: bool) -> bool:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import median
-
-from quarterdeck.model.fleet import OwnRequests
 
 LATELY_S = 15 * 60.0
 MOST_OWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRequests:
+    """What our own requests to an endpoint took lately (chat, probes); the only timings some servers give."""
+
+    count: int
+    ttft_p50_s: float | None = None
+    decode_tps_p50: float | None = None
+    """Output tokens a second after the first one."""
+    last_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,8 @@ def lately(requests: Iterable[OwnRequest], now: float) -> OwnRequests | None:
     recent = [request for request in requests if now - request.at <= LATELY_S]
     if not recent:
         return None
+    from statistics import median  # `check` and the first readings come without
+
     ttfts = [r.ttft_s for r in recent if r.ttft_s is not None]
     rates = [rate for r in recent if (rate := r.decode_tps) is not None]
     return OwnRequests(

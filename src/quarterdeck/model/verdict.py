@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from quarterdeck.model.fleet import EndpointView, FleetSnapshot, State
+from quarterdeck.model.fleet import EndpointView, FleetSnapshot, State, is_well
 from quarterdeck.model.host import HostView
 from quarterdeck.model.limits import Limits
 
@@ -70,11 +70,6 @@ def judged(snapshot: FleetSnapshot, limits: Limits, more: Sequence[Finding] = ()
     worst = findings[0]
     others = f" (+{len(findings) - 1} more)" if len(findings) > 1 else ""
     return Verdict(worst.level, f"{worst.subject} {worst.text}{others}; {count}", tuple(findings))
-
-
-def is_well(view: EndpointView) -> bool:
-    """Whether an endpoint does its work: OK, SLEEPING, or BUSY and known to have answered before."""
-    return view.state in (State.OK, State.SLEEPING) or (view.state is State.BUSY and view.answered is not None)
 
 
 def level_of(state: State | None) -> Level:

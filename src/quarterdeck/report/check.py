@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from quarterdeck.format import age, printable
 from quarterdeck.model.advice import ADVICE
-from quarterdeck.model.fleet import FleetSnapshot
-from quarterdeck.model.verdict import Verdict, is_well, level_of
+from quarterdeck.model.fleet import FleetSnapshot, is_well
+from quarterdeck.model.verdict import Verdict, level_of
 
 
 def line(snapshot: FleetSnapshot, verdict: Verdict) -> str:

@@ -6,10 +6,12 @@ from typing import Any
 
 from quarterdeck.model.chat.price import Price
 from quarterdeck.model.events import Event
-from quarterdeck.model.fleet import EndpointView, FleetSnapshot, OwnRequests, ReplicaView
+from quarterdeck.model.fleet import EndpointView, FleetSnapshot
 from quarterdeck.model.latency import KINDS, Latencies, Window
 from quarterdeck.model.models import ModelReading
+from quarterdeck.model.own import OwnRequests
 from quarterdeck.model.reading import AccessLog
+from quarterdeck.model.replica import ReplicaView
 from quarterdeck.report.values import age, moment, rounded, timestamp
 
 

@@ -19,18 +19,23 @@ from quarterdeck.config.fleet import FleetConfig
 from quarterdeck.engine.clock import SYSTEM_CLOCK, Clock
 from quarterdeck.errors import QuarterdeckError
 from quarterdeck.model.fleet import EMPTY_FLEET, EndpointView, FleetSnapshot
-from quarterdeck.model.host import HostView
 from quarterdeck.tui.contract import EngineLike, Frame, MakeEngine, Notice, Prepare, TakesText, same_fleet
 from quarterdeck.tui.everywhere import Everywhere
 from quarterdeck.tui.screens.base import ConsoleScreen
 from quarterdeck.tui.screens.fleet import FleetScreen
 from quarterdeck.tui.signals import terminal_is_gone
+from quarterdeck.tui.theme_choice import theme_at_start
 from quarterdeck.tui.visits import Visits
 
 if TYPE_CHECKING:
+    from quarterdeck.config.fleet import HostSpec
+    from quarterdeck.model.host import HostView
     from quarterdeck.model.job import Job
     from quarterdeck.tui.chat.sitting import Sitting
+    from quarterdeck.tui.copying.doing import Copied
+    from quarterdeck.tui.first_run import FirstRun
     from quarterdeck.tui.news import News
+    from quarterdeck.tui.tour.guide import Tour
 
 STOP_WITHIN_S = 1.0
 NOTICE_S = 5.0
@@ -65,7 +70,8 @@ class ConsoleApp(Everywhere):
 
         ``problems`` (of the fleet file) stand in a banner; ``looking_for`` is what an empty table says meanwhile.
         """
-        super().__init__(theme=fleet.console.theme, theme_folders=theme_folders)
+        theme = theme_at_start(fleet)
+        super().__init__(theme=theme, theme_folders=theme_folders, ascii_only=fleet.console.ascii)
         self.config = fleet
         self.engine: EngineLike | None = None
         self.welcome: tuple[str, ...] = (looking_for,) if looking_for else NOTHING_WATCHED
@@ -74,15 +80,26 @@ class ConsoleApp(Everywhere):
         self._clock = clock
         self._on_started = on_started
         self._problems = tuple(problems)
+        if fleet.keys:
+            from quarterdeck.tui.keymap import key_table
+
+            self.key_table = key_table(fleet.keys)
+            self._problems += self.key_table.problems
         self.locked = False
         self.visits = Visits()
+        self.tour: Tour | None = None
+        self.first_run: FirstRun | None = None
         self.timing: set[str] = set()
         """Endpoints to which a request is being timed."""
         self.chat: Sitting | None = None
         """The conversation, once one was begun; it goes on while other screens are seen."""
+        self.copied: Copied | None = None
+        self.saved_in: Path | None = None
+        """Where the last view was saved, where that is another folder than the current one."""
         self._news: News | None = None
         self._said: dict[str, tuple[str, float]] = {}
         """What stands in the status line, and until when, by topic; the newest is last."""
+        self._framed = -math.inf
         self._drawn: tuple[FleetSnapshot, int] | None = None
         self.set_reactive(ConsoleApp.fleet, configured(fleet, clock))
 
@@ -98,7 +115,7 @@ class ConsoleApp(Everywhere):
 
     def start(self) -> None:
         """After the first frame: make the engine, and draw whatever it finds from now on."""
-        self.set_interval(max(SHORTEST_PAINT_S, self.config.console.paint), self.tick)
+        self.set_interval(max(SHORTEST_PAINT_S, self.config.console.paint), self.frame)
         self.run_worker(self._launch(), exit_on_error=True)
 
     async def _launch(self) -> None:
@@ -138,8 +155,15 @@ class ConsoleApp(Everywhere):
 
     # ---- frames
 
+    def frame(self) -> None:
+        """The frame timer. What is asked for every second or less often needs no second paint in between."""
+        now = self._clock.monotonic()
+        if now - self._framed >= min(1.0, self.interval) * 0.75 or terminal_is_gone():
+            self._framed = now
+            self.tick()
+
     def tick(self) -> None:
-        """The frame timer: take the newest snapshot; the screen draws it if something changed, ages once a second."""
+        """A frame: take the newest snapshot; the screen draws it if something changed, ages once a second."""
         if terminal_is_gone():
             self.exit(return_code=129)
             return
@@ -147,6 +171,8 @@ class ConsoleApp(Everywhere):
             self.fleet = self.engine.snapshot()
         self._forget_what_was_said()
         self._tell_news()
+        if self.link_behind:
+            return  # the next tick has newer numbers
         now = math.floor(self.moment[0])
         if self._drawn is None or self._drawn[1] != now or not same_fleet(self._drawn[0], self.fleet):
             self.redraw()
@@ -176,6 +202,8 @@ class ConsoleApp(Everywhere):
                 self.visits.visit(place)
             now, unix = self.moment
             self._drawn = (self.fleet, math.floor(now))
+            if self.tour is not None:
+                self.tour.attach(screen)
             screen.draw(Frame(self.fleet, now, unix))
             for dialog in self.screen_stack[self.screen_stack.index(screen) + 1 : -1]:
                 dialog.refresh()  # of what it lets through it keeps a copy; the one on top is told by Textual
@@ -198,6 +226,10 @@ class ConsoleApp(Everywhere):
             del self._said[topic]
             self._drawn = None
 
+    def could_not_suspend(self) -> None:
+        """Started by `ssh -t box quarterdeck`, for instance."""
+        self.say("no shell waits for this console; q quits")
+
     def follow_job(self, job: Job) -> None:
         """Say how a job that was begun here ends, unless somebody looks at it then."""
         if self._news is None:
@@ -218,6 +250,12 @@ class ConsoleApp(Everywhere):
         if text:
             self._said.clear()  # such as "is job abcde": older than its end
             self.say(text, READ_S, topic="jobs")
+
+    async def on_event(self, event: events.Event) -> None:
+        """The hint of the first starts goes at the first key."""
+        if self.first_run is not None and isinstance(event, events.Key):
+            self.first_run.pressed()
+        await super().on_event(event)
 
     def on_key(self, event: events.Key) -> None:
         """Keys that nobody took: what was typed ahead goes where it was meant for, not to the commands."""
@@ -246,5 +284,11 @@ def configured(config: FleetConfig, clock: Clock) -> FleetSnapshot:
         )
         for spec in config.endpoints
     )
-    hosts = tuple(HostView(name=spec.name, source=spec.gpus) for spec in config.hosts)
+    hosts = tuple(map(_unread, config.hosts))
     return FleetSnapshot(at=clock.monotonic(), time=clock.wall(), endpoints=endpoints, hosts=hosts)
+
+
+def _unread(spec: HostSpec) -> HostView:
+    from quarterdeck.model.host import HostView
+
+    return HostView(name=spec.name, source=spec.gpus)

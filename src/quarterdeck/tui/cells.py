@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from quarterdeck.format import DASH, age, count, duration, percent, printable, rate, size, spark
-from quarterdeck.model.fleet import EndpointView, State
-from quarterdeck.tui.columns import MARKER, Layout, Place
+from quarterdeck.model.fleet import EndpointView, State, is_well
+from quarterdeck.tui.columns import MARKER, Layout, Order, Place
 from quarterdeck.tui.lines import ACCENT, FAINT, MUTED, PLAIN, STRONG, WARN, Line, Run, cell_width, cut, fit
-from quarterdeck.tui.rows import Order, Row, engine_text, has_parts, models_text
+from quarterdeck.tui.rows import Row, engine_text, has_parts, models_text
 from quarterdeck.tui.states import look
 
 FRESH_S = 3.0
@@ -184,8 +184,6 @@ def _endpoint_cell(place: Place, view: EndpointView, layout: Layout, moment: Mom
 
 
 def _in_trouble(view: EndpointView) -> bool:
-    from quarterdeck.model.verdict import is_well
-
     return not is_well(view) and bool(reason_text(view))
 
 

@@ -1,8 +1,14 @@
-"""The columns of the fleet table, and which of them fit a width. Pure."""
+"""The columns of the fleet table, which of them fit a width, and how tables are sorted by them. Pure."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from quarterdeck.tui.lines import Line
+
+Row = TypeVar("Row")
+Key = TypeVar("Key")
 
 MARKER = 3
 """Cells left of the first column: the bar of the selected row, the triangle of what can be opened, a gap."""
@@ -18,6 +24,96 @@ class Column(NamedTuple):
     right: bool = False
     from_width: int = 0
     """Not before the table is so wide."""
+
+
+class Order(NamedTuple):
+    """A way to sort; ``column`` is where its arrow stands."""
+
+    id: str
+    label: str
+    column: str
+    value: Callable[[Any], float | str | None]
+    """What rows are compared by; a row without it comes last, whichever way round."""
+    tie: Callable[[Any], Any] | None = None
+    """What decides between equal ones, always the smaller first; else they stay as they are."""
+    down: bool = False
+    """Whether the largest comes first."""
+    turned_label: str = ""
+    turned: bool = False
+    """Whether it is the other way round than usual."""
+
+    @property
+    def arrow(self) -> str:
+        """Which way it goes."""
+        return "↓" if self.down is not self.turned else "↑"
+
+    @property
+    def words(self) -> str:
+        """How the rows stand."""
+        return self.label if not self.turned else self.turned_label or f"{self.label}, turned round"
+
+
+def in_order(rows: Iterable[Row], order: Order) -> list[Row]:
+    """The rows, sorted."""
+    ordered = list(rows) if order.tie is None else sorted(rows, key=order.tie)
+    valued = [(order.value(row), row) for row in ordered]
+    known = [pair for pair in valued if pair[0] is not None]
+    known.sort(key=lambda pair: pair[0], reverse=order.down is not order.turned)  # type: ignore[arg-type,return-value]
+    return [row for _, row in known] + [row for value, row in valued if value is None]
+
+
+def next_order(orders: Sequence[Order], order: Order, most: int | None = None) -> Order:
+    """The one after ``order`` of the first ``most``; the first after any other."""
+    ids = [each.id for each in orders[:most]]
+    return orders[(ids.index(order.id) + 1) % len(ids)] if order.id in ids else orders[0]
+
+
+def order_by(orders: Sequence[Order], order: Order, wanted: str) -> Order | None:
+    """The order called ``wanted``; where that is in force, the other way round; ``None`` where there is none."""
+    if order.id == wanted:
+        return order._replace(turned=not order.turned)
+    return next((each for each in orders if each.id == wanted), None)
+
+
+def titled(title: str, column: str, order: Order | None) -> str:
+    """A title, with the arrow where the table is sorted by it."""
+    return title + order.arrow if order is not None and order.column == column else title
+
+
+def title_at(titles: Line, x: int) -> str:
+    """The first word of the title at cell ``x``, without its arrow; the gap before a title belongs to it."""
+    reached = 0
+    for run in titles.runs:
+        reached += len(run.text)
+        if x < reached:
+            return (run.text.split() or [""])[0].strip("↑↓,")
+    return ""
+
+
+class RowsState(Generic[Key]):
+    """Order, filter, selection and scroll of a table: what a view remembers while others are seen, since screens come and go."""
+
+    def __init__(self, orders: Sequence[Order], in_turn: int | None = None) -> None:
+        """As it is when the view is first opened; ``in_turn``: how many of ``orders`` come in turn."""
+        self.orders = orders
+        self.order = orders[0]
+        self.needle = ""
+        self.selected: Key | None = None
+        """``None`` until somebody chooses: then it is the first row."""
+        self.top = 0
+        """The first line in view."""
+        self._in_turn = in_turn
+
+    def next_order(self) -> Order:
+        """Sort otherwise."""
+        self.order = next_order(self.orders, self.order, self._in_turn)
+        return self.order
+
+    def order_by(self, wanted: str) -> bool:
+        """Sort by the order called so, or turn it round; ``False`` where there is none."""
+        found = order_by(self.orders, self.order, wanted)
+        self.order = found or self.order
+        return found is not None
 
 
 COLUMNS = (
@@ -118,6 +214,11 @@ class Layout(NamedTuple):
     def title(self, column: Column) -> str:
         """What stands above a column. Where there is no room for reasons, they take the place of the trend."""
         return "trend · why" if column.id == "trend" and not self.has("reason") else column.title
+
+    def order_at(self, x: int, orders: Sequence[Order]) -> str:
+        """The order that the title at ``x`` stands for; the gap before a title belongs to it."""
+        column = next((place.column.id for place in self.places if x < place.x + place.width), "")
+        return next((order.id for order in orders if order.column == column), "")
 
     def has(self, column: str) -> bool:
         """Whether a column is shown."""

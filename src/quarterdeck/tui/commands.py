@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
 
 from textual.binding import Binding, BindingType
+
+if TYPE_CHECKING:
+    from quarterdeck.tui.keymap import KeyTable
 
 EVERYWHERE = (
     "fleet",
@@ -63,14 +67,25 @@ COMMANDS = (
     Command("end_orphan", ("x",), "x", "End an orphan", "End a worker that holds GPU memory though its server is gone. Asks first.", ("gpus", "gpu")),
     Command("next_section", ("tab",), "Tab", "Next section", "Go to the next section of the page.", ("endpoint",)),
     Command("previous_section", ("shift+tab",), "⇧Tab", "Previous section", "Go to the section before.", ("endpoint",)),
-    Command("copy", ("y",), "y", "Copy raw values", "Copy the raw values and where they came from.", ("endpoint",)),
     Command("time_request", ("t",), "t", "Time a request", "Send one small request (16 tokens) to a model in memory, and time it. Asks first where it is external, a gateway or protected.", ("endpoint",)),
     Command("toggle", ("x",), "x", "Unfold or fold", "Show or hide the models and replicas of the endpoint.", ("fleet",)),
-    Command("filter", ("slash",), "/", "Filter", "Keep what contains a word (name, engine, model, host, state, process); !word drops it.", ("fleet", "gpus", "models", "alerts", "log")),
+    Command("filter", ("slash",), "/", "Filter", "Keep the rows that have a word; !word drops them. Also field:value, field=value and comparisons such as gpu>80; the fields are below. In a log: a word.", ("fleet", "gpus", "models", "alerts", "jobs", "log")),
     Command("follow", ("f",), "f", "Follow", "Keep the newest line in view, or stand still.", ("log",)),
     Command("next_hit", ("n",), "n", "Next", "Go to the next line that has what is searched for.", ("log",), listed=False),
     Command("earlier_hit", ("N", "upper_n"), "N", "Previous", "Go to the line before that has it.", ("log",), listed=False),
-    Command("sort", ("s",), "s", "Sort", "Sort by severity, name, tok/s or queue, in turn; GPUs by machine, trouble, load, memory or heat; models by state, name, size or endpoint.", ("fleet", "gpus", "models")),
+    Command("sort", ("s",), "s", "Sort", "Sort otherwise, in turn. A Shift+letter sorts by that column at once, and turns it round where it is sorted so; so does a click on a title.", ("fleet", "gpus", "models", "alerts", "jobs")),
+    Command("sort_state", ("S", "upper_s"), "S", "Sort by state", "Sort by state, the worst first; GPUs by trouble, alerts by severity.", ("fleet", "gpus", "models", "alerts", "jobs")),
+    Command("sort_name", ("N", "upper_n"), "N", "Sort by name", "Sort by name; alerts and events by place.", ("fleet", "models", "alerts", "jobs")),
+    Command("sort_tps", ("T", "upper_t"), "T", "Sort by tok/s", "Sort by generated tokens a second.", ("fleet",)),
+    Command("sort_queue", ("W", "upper_w"), "W", "Sort by queue", "Sort by requests that wait.", ("fleet",)),
+    Command("sort_memory", ("M", "upper_m"), "M", "Sort by memory", "Sort by memory in use: of the fleet by KV cache, then by GPU memory.", ("fleet", "gpus")),
+    Command("sort_engine", ("E", "upper_e"), "E", "Sort by engine", "Sort by what serves.", ("fleet",)),
+    Command("sort_endpoint", ("E", "upper_e"), "E", "Sort by endpoint", "Sort by the endpoint that has it.", ("models",)),
+    Command("sort_host", ("H", "upper_h"), "H", "Sort by machine", "Sort by machine.", ("fleet", "gpus", "models")),
+    Command("sort_load", ("U", "upper_u"), "U", "Sort by utilisation", "Sort by how busy they are.", ("gpus",)),
+    Command("sort_heat", ("T", "upper_t"), "T", "Sort by temperature", "Sort by temperature, the hottest first.", ("gpus",)),
+    Command("sort_size", ("Z", "upper_z"), "Z", "Sort by size", "Sort by size, the largest first.", ("models",)),
+    Command("sort_time", ("T", "upper_t"), "T", "Sort by time", "Sort by time, the newest first.", ("alerts", "jobs")),
     Command("group", ("tab",), "Tab", "By name, or one by one", "List each model once with all endpoints that have it below, or each where it is.", ("models",)),
     Command("view_fleet", ("1",), "1", "Fleet", "Show the endpoints.", EVERYWHERE),
     Command("view_gpus", ("2",), "2", "GPUs", "Show every GPU, how it is, and who holds its memory.", EVERYWHERE),
@@ -81,7 +96,7 @@ COMMANDS = (
     Command("maximise", ("e",), "e", "Maximise", "Give a pane all the room; the next one; then each its share again. In the chat: the selected column.", ("fleet", "endpoint", "gpus", "alerts", "jobs", "chat")),
     Command("history_back", ("left_square_bracket",), "[", "Back in history", "Go to the view or page that was seen before.", EVERYWHERE),
     Command("history_forward", ("right_square_bracket",), "]", "Forward in history", "Go to where [ came from.", EVERYWHERE),
-    Command("chat", ("c",), "c", "Chat with it", "Ask the selected model in the chat, as one more column of it.", ROWS),
+    Command("chat", ("C", "upper_c"), "C", "Chat with it", "Ask the selected model in the chat, as one more column of it.", ROWS),
     Command("submit", ("enter",), "Enter", "Send", "Send the prompt to all columns; from the columns: write one. Ctrl+J is a new line.", ("chat",), listed=False),
     Command("write", ("i", "tab", "shift+tab"), "Tab i", "Write", "Give the keys to the prompt; Tab gives them back to the columns.", ("chat",), listed=False),
     Command("previous_column", ("left", "h"), "← h", "Previous column", "Select the column at the left.", ("chat", "cases"), listed=False),
@@ -100,11 +115,10 @@ COMMANDS = (
     Command("vote", ("v",), "v", "Vote …", "Say which answer is better, or that none is.", ("chat",)),
     Command("standings", (), "", "Votes", "All votes of this session, by pair of models.", ("chat",)),
     Command("word_diff", ("D", "upper_d"), "D", "Difference …", "The words in which two answers differ.", ("chat",)),
-    Command("copy_answer", ("y",), "y", "Copy the answer", "Copy the newest answer of the selected column.", ("chat",)),
     Command("annotate", ("n",), "n", "Note …", "Write a note to the newest answer of the selected column.", ("chat",)),
     Command("about_answer", ("o",), "o", "All numbers", "Everything known of the newest answer: settings, circumstances, notes.", ("chat",)),
     Command("editor", ("ctrl+e",), "^E", "Editor", "Write the prompt in $VISUAL or $EDITOR.", ("chat",)),
-    Command("save_case", ("ctrl+s",), "^S", "Save as a case …", "Append the last prompt to a file of cases (JSONL).", ("chat",)),
+    Command("save_case", (), "", "Save as a case …", "Append the last prompt to a file of cases (JSONL).", ("chat",)),
     Command("run_cases", ("C", "upper_c"), "C", "Cases …", "Run a file of cases with the models of the columns: what passes, fails, how long it takes.", ("chat",)),
     Command("stop_cases", ("x",), "x", "Stop the run", "Ask no more cases; what was answered is kept.", ("cases",)),
     Command("rerun_cases", ("R", "upper_r"), "R", "Go on, or failures again", "Ask what is missing; where all is answered, ask once more what did not pass.", ("cases",)),
@@ -125,9 +139,12 @@ COMMANDS = (
     Command("pause", ("p",), "p", "Pause", "Stop polling, or go on. The last numbers stay and grow old.", ("fleet", "endpoint", "gpus", "gpu", "models")),
     Command("slower", ("plus",), "+", "Longer interval", "Poll less often.", ("fleet", "endpoint", "gpus", "gpu", "models")),
     Command("faster", ("minus",), "-", "Shorter interval", "Poll more often.", ("fleet", "endpoint", "gpus", "gpu", "models")),
+    Command("copy", ("c", "y"), "c y", "Copy to the clipboard", "Copy what is selected: an endpoint's URL, a model's id, an alert in full, an answer, raw values; again: what else there is. It says which way it went: a program of this machine, tmux, the terminal, or a file.", tuple(place for place in EVERYWHERE if place != "help")),
+    Command("save", ("ctrl+s",), "^S", "Save the view …", "Save what is seen in a file: as text (all rows), as a picture (SVG), or its data (JSON); a conversation as Markdown, too.", EVERYWHERE),
     Command("palette", ("ctrl+p", "colon"), ": ^P", "Commands", "Find a command or an endpoint by name.", EVERYWHERE, listed=False),
+    Command("tour", (), "", "Tour", "Be shown around in two minutes: what stands on each view, and which key comes next.", EVERYWHERE),
     Command("help", ("question_mark",), "?", "Help", "Keys, states and columns.", tuple(place for place in EVERYWHERE if place != "help")),
-    Command("theme", (), "", "Theme: dark or light", "Switch between the dark and the light theme.", EVERYWHERE),
+    Command("theme", (), "", "Theme", "Choose the colours from a list; each is seen at once, and what is taken is remembered.", EVERYWHERE),
     Command("repaint", ("ctrl+l",), "^L", "Draw the screen again", "For when something else wrote on the terminal.", EVERYWHERE),
     Command("suspend", ("ctrl+z",), "^Z", "Suspend", "Back to the shell; fg returns. Polling rests meanwhile.", EVERYWHERE, listed=False),
     Command("leave", ("q",), "q", "Quit", "Quit from the fleet; elsewhere go back.", EVERYWHERE, listed=False),
@@ -166,6 +183,7 @@ LIVE_ONLY = frozenset(
         "silence",
         "history_back",
         "history_forward",
+        "tour",
         "view_chat",
         "chat",
     ]
@@ -176,9 +194,34 @@ INTERVALS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """What + and - choose from, in seconds."""
 
 
-def commands_for(where: str, *, replay: bool = False) -> list[Command]:
-    """The commands that work on a screen; ``replay``: while a recording is played."""
-    return [command for command in COMMANDS if where in command.where and is_there(command, replay=replay)]
+def commands_for(where: str, *, replay: bool = False, keys: KeyTable | None = None) -> list[Command]:
+    """The commands that work on a screen; ``replay``: while a recording is played; ``keys``: where some have other keys."""
+    found = [command for command in COMMANDS if where in command.where and is_there(command, replay=replay)]
+    return found if keys is None else [keys.command(command, where) for command in found]
+
+
+BY_ID = {command.id: command for command in COMMANDS}
+
+
+def keys_shown(identity: str, where: str, keys: KeyTable | None = None) -> str:
+    """The keys of a command on a screen, as people read them; "" where it has none."""
+    command = BY_ID[identity]
+    return command.shown if keys is None else keys.command(command, where).shown
+
+
+def with_keys(
+    hints: Iterable[tuple[str, str]], where: str, keys: KeyTable | None = None
+) -> tuple[tuple[str, str], ...]:
+    """Hints for people, made of ids of commands and what they do: each with the first key of its commands.
+
+    Several ids ("earlier later") stand with a space between them; what is no id stays as it is. What has no key is left out.
+    """
+    found = []
+    for ids, label in hints:
+        each = [keys_shown(one, where, keys).partition(" ")[0] if one in BY_ID else one for one in ids.split()]
+        if shown := " ".join(filter(None, each)):
+            found.append((shown, label))
+    return tuple(found)
 
 
 def is_there(command: Command, *, replay: bool) -> bool:
@@ -188,11 +231,11 @@ def is_there(command: Command, *, replay: bool) -> bool:
     return not command.replay
 
 
-def bindings(where: str) -> list[BindingType]:
+def bindings(where: str, keys: KeyTable | None = None) -> list[BindingType]:
     """The keys of a screen."""
     return [
         Binding(",".join(command.keys), f"run('{command.id}')", command.label, show=False, id=command.id)
-        for command in commands_for(where)
+        for command in commands_for(where, keys=keys)
         if command.keys
     ]
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
-from quarterdeck.config.fleet import DeploymentSpec, EndpointSpec, FleetConfig, HostSpec
+from quarterdeck.config.fleet import EndpointSpec, FleetConfig, HostSpec
 from quarterdeck.model.fleet import FleetSnapshot
 
 if TYPE_CHECKING:
+    from quarterdeck.config.specs import DeploymentSpec
     from quarterdeck.model.models import ModelReading
     from quarterdeck.model.own import OwnRequest
 

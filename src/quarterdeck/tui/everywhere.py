@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
-from quarterdeck.tui import themes
-from quarterdeck.tui.commands import next_interval
+from quarterdeck.tui.commands import keys_shown, next_interval
 from quarterdeck.tui.screens.base import ConsoleScreen
 from quarterdeck.tui.terminal_app import TerminalApp
 
@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from quarterdeck.model.job import Job
     from quarterdeck.tui.app import ConsoleApp
     from quarterdeck.tui.contract import EngineLike
-    from quarterdeck.tui.models.state import ModelsState
+    from quarterdeck.tui.keymap import KeyTable
+    from quarterdeck.tui.tour.guide import Tour
     from quarterdeck.tui.visits import Place, Visits
+
+Kept = TypeVar("Kept")
 
 
 class Everywhere(TerminalApp):
@@ -26,8 +29,24 @@ class Everywhere(TerminalApp):
     locked: bool
     """Whether somebody has made this console read-only."""
 
-    models_state: ModelsState | None = None
-    """What the view of models remembers, once it was seen."""
+    key_table: KeyTable | None = None
+    """The keys in force, where somebody wants others than the command table's."""
+
+    def keys_of(self, command: str) -> str:
+        """The first key of a command on the screen that is seen, as people read it; "" where it has none."""
+        screen = self.screen
+        where = screen.where if isinstance(screen, ConsoleScreen) else "fleet"
+        return keys_shown(command, where, self.key_table).partition(" ")[0]
+
+    _states: dict[type, object] | None = None
+
+    def kept(self, kind: type[Kept]) -> Kept:
+        """What a view remembers while others are seen: one of a kind, made when it is first asked for."""
+        if self._states is None:
+            self._states = {}
+        if kind not in self._states:
+            self._states[kind] = kind()
+        return cast("Kept", self._states[kind])
 
     def redraw(self) -> None:
         """Have the screen that is seen draw now."""
@@ -39,6 +58,8 @@ class Everywhere(TerminalApp):
 
     visits: Visits
     """Where the operator was."""
+    tour: Tour | None
+    """The tour, while it goes on."""
 
     replay_bar = ""
     """Of a recording that is played: where it is, for the status line …"""
@@ -73,6 +94,12 @@ class Everywhere(TerminalApp):
     def interval(self) -> float:
         """Seconds between two polls."""
         return self.engine.interval if self.engine is not None else self.config.console.poll
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """What is cut or copied in a line that is typed in."""
+        from quarterdeck.tui.copying.doing import Copyable, put
+
+        put(cast("ConsoleApp", self), Copyable("what was marked", text))
 
     def do_quit(self) -> None:
         """End."""
@@ -117,7 +144,7 @@ class Everywhere(TerminalApp):
             self.say(at_the_end)
         else:
             engine.set_interval(interval)
-            self.redraw()
+            self.say(f"every {interval:g} s")
 
     def _running_engine(self) -> EngineLike | None:
         if self.engine is None:
@@ -125,10 +152,33 @@ class Everywhere(TerminalApp):
         return self.engine
 
     def do_theme(self) -> None:
-        """The other theme."""
-        wanted = themes.LIGHT_THEME if self.current_theme.dark else themes.DEFAULT_THEME
-        problem = self.choose_theme(wanted)
-        self.say(problem[0] if problem else f"theme {self.theme}")
+        """A list of themes, each seen at once."""
+        from quarterdeck.tui.screens.themes import ThemesScreen
+
+        self.push_screen(ThemesScreen(self))
+
+    _steady_theme = ""
+    """The one in force, while another is previewed."""
+
+    def preview_theme(self, name: str) -> None:
+        """Show a theme, for now; "" = the one in force again."""
+        self._steady_theme = self._steady_theme or self.theme
+        wanted = name or self._steady_theme
+        if wanted != self.theme:
+            self.choose_theme(wanted)
+        if not name:
+            self._steady_theme = ""
+
+    def take_theme(self, name: str) -> None:
+        """Use a theme, and remember it for the next runs; a broken one is told of, and changes nothing."""
+        from quarterdeck.tui.theme_choice import remember_theme
+
+        if problem := self.choose_theme(name):
+            self.say(problem[0], 15.0)
+            return
+        self._steady_theme = ""
+        not_kept = remember_theme(name, self.config)
+        self.say(f"theme {name}" + (f", for this run: it can't be remembered ({not_kept})" if not_kept else ""))
 
     def do_help(self) -> None:
         """Keys, states, columns."""
@@ -145,19 +195,20 @@ class Everywhere(TerminalApp):
     def do_view_gpus(self) -> None:
         """The GPU view."""
         from quarterdeck.tui.screens.gpus import GpusScreen
+        from quarterdeck.tui.widgets.gpu_table import GpusState
 
         if not isinstance(self.screen, GpusScreen):
             self.do_view_fleet()
-            self.push_screen(GpusScreen())
+            self.push_screen(GpusScreen(self.kept(GpusState)))
 
     def do_view_models(self) -> None:
         """Every model on every endpoint."""
-        from quarterdeck.tui.models.state import state_of
+        from quarterdeck.tui.models.state import ModelsState
         from quarterdeck.tui.screens.models import ModelsScreen
 
         if not isinstance(self.screen, ModelsScreen):
             self.do_view_fleet()
-            self.push_screen(ModelsScreen(state_of(self)))
+            self.push_screen(ModelsScreen(self.kept(ModelsState)))
 
     def open_endpoint(self, name: str) -> None:
         """The page of an endpoint."""
@@ -167,29 +218,32 @@ class Everywhere(TerminalApp):
         self.push_screen(EndpointScreen(name))
 
     def do_palette(self) -> None:
-        """Commands and endpoints by name."""
-        from quarterdeck.tui.screens.palette import PaletteScreen, palette_entries
+        """Commands by words or typed in full, endpoints by name."""
+        from quarterdeck.tui.verbs.history import VerbHistory
+        from quarterdeck.tui.verbs.screen import VerbScreen
 
         screen = self.screen
         if isinstance(screen, ConsoleScreen):
             screen.hold_selection()
-            self.push_screen(PaletteScreen(palette_entries(screen)))
+            self.push_screen(VerbScreen(screen, self.kept(VerbHistory)))
 
     def do_view_jobs(self) -> None:
         """What was asked for, and how far it is."""
         from quarterdeck.tui.screens.jobs import JobsScreen
+        from quarterdeck.tui.widgets.job_table import JobsState
 
         if not isinstance(self.screen, JobsScreen):
             self.do_view_fleet()
-            self.push_screen(JobsScreen())
+            self.push_screen(JobsScreen(self.kept(JobsState)))
 
     def do_view_alerts(self) -> None:
         """What is wrong, and what happened."""
         from quarterdeck.tui.screens.alerts import AlertsScreen
+        from quarterdeck.tui.widgets.alert_table import AlertsState
 
         if not isinstance(self.screen, AlertsScreen):
             self.do_view_fleet()
-            self.push_screen(AlertsScreen())
+            self.push_screen(AlertsScreen(self.kept(AlertsState)))
 
     def do_view_chat(self) -> None:
         """Ask models, side by side."""
@@ -212,6 +266,30 @@ class Everywhere(TerminalApp):
         from quarterdeck.tui.returning import go_to
 
         go_to(cast("ConsoleApp", self), place)
+
+    def do_tour(self) -> None:
+        """Be shown around; from the beginning."""
+        from quarterdeck.tui.tour.guide import Tour
+
+        if self.tour is not None:
+            self.tour.end()
+        self.tour = Tour(cast("ConsoleApp", self))
+        self.tour.begin()
+
+    def take_keys(self, keys: Mapping[str, str]) -> None:
+        """Give keys an action, for a while: also in dialogs, and while somebody types."""
+        for key, action in keys.items():
+            self._bindings.bind(key, action, priority=True)
+
+    def leave_keys(self, keys: Iterable[str]) -> None:
+        """They have none any more."""
+        for key in keys:
+            self._bindings.key_to_bindings.pop(key, None)
+
+    def action_tour(self, way: str) -> None:
+        """A key of the tour."""
+        if self.tour is not None:
+            self.tour.go(way)
 
     def do_launch(self) -> None:
         """A form for a new vLLM."""

@@ -1,13 +1,19 @@
-"""The help, made from the command table, the states and the columns. Pure."""
+"""The help, made from the command table and from what tables and views say of their columns, signs and figures. Pure."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from quarterdeck.model.actions import ACTIONS, Action, Danger
-from quarterdeck.model.models import ModelState
-from quarterdeck.tui.columns import COLUMNS, Column
-from quarterdeck.tui.commands import COMMANDS, ROWS, Command, is_there
-from quarterdeck.tui.lines import BAD, EMPTY_LINE, FAINT, MUTED, PLAIN, STRONG, TITLE, WARN, Line, Run, cut, fit, wrap
-from quarterdeck.tui.states import LOOKS, WAITING, model_look
+from quarterdeck.tui.commands import COMMANDS, ROWS, Command, is_there, keys_shown
+from quarterdeck.tui.fields_help import filter_lines
+from quarterdeck.tui.helping.fleet import COMMON, STATUS_LINE
+from quarterdeck.tui.helping.legend import Legend
+from quarterdeck.tui.helping.places import legends
+from quarterdeck.tui.lines import EMPTY_LINE, FAINT, MUTED, PLAIN, STRONG, TITLE, Line, Run, cell_width, cut, fit, wrap
+
+if TYPE_CHECKING:
+    from quarterdeck.tui.keymap import KeyTable
 
 _LABEL = 14
 _SCREENS = {
@@ -27,86 +33,80 @@ _SCREENS = {
 }
 
 
-def help_lines(width: int, where: str = "fleet", *, replay: bool = False) -> list[Line]:
-    """Keys, those of the screen ``where`` first; states and columns. ``replay``: while a recording is played."""
+def help_lines(
+    width: int,
+    where: str = "fleet",
+    *,
+    replay: bool = False,
+    ascii_only: bool = False,
+    keys: KeyTable | None = None,
+) -> list[Line]:
+    """Keys and signs, those of the screen ``where`` first. ``replay``: while a recording is played.
+
+    ``ascii_only``: how signs read then is told, too. ``keys``: those in force, where some are others.
+    """
     lines = [Line((Run("  Help  ", STRONG), Run("Esc goes back", MUTED)), "head")]
-    for place, (title, commands) in enumerate(_keys(where, replay=replay)):
+    for place, (title, commands) in enumerate(_keys(where, keys, replay=replay)):
         lines += _titled(title)
         for command in commands:
             lines += _entry((Run(fit(command.shown, _LABEL), STRONG),), command.help, width)
-        if place == 0 and where in ("fleet", "gpus", "models", "jobs"):
-            mouse = "A click selects, two open, the wheel scrolls."
-            right = " The right button asks what can be done." if where in ("fleet", "models") else ""
-            lines += _entry((Run(fit("mouse", _LABEL), STRONG),), mouse + right, width)
-        if place == 0 and where in ROWS and not replay:
-            lines += _actions(width)
-        if place == 0 and where in ("gpus", "gpu"):
-            lines += _gpu_signs(width)
-    lines += _titled("States, the worst first")
-    for seen in (*LOOKS.values(), WAITING):
-        word = seen.word if seen is not WAITING else ""
-        label = (Run(seen.glyph, seen.tone), Run(fit(f" {word}", _LABEL - 1), seen.tone + "-word"))
-        lines += _entry(label, seen.meaning, width)
-    if where == "models":
-        lines += _model_signs(width)
-    lines += _titled("Columns; the wider the terminal, the more of them")
-    for column in _columns(where):
-        lines += _entry((Run(fit(column.title, _LABEL), STRONG),), column.meaning, width)
-    lines += _entry((Run(fit("–", _LABEL), STRONG),), "Not known. It never means zero.", width)
-    lines += _entry(
-        (Run(fit("!", _LABEL), BAD),),
-        "Left of a name: it has an alert that nobody has acknowledged; 5 shows it.",
-        width,
-    )
-    lines += [EMPTY_LINE, Line((Run("  All commands: ", FAINT), Run(": or ctrl+p", MUTED)))]
+        if place == 0:
+            lines += _here(where, width, keys, replay=replay)
+    for legend in (STATUS_LINE, COMMON):
+        lines += _explained(legend, width)
+    lines += _plain_signs(width, ascii_only=ascii_only)
+    lines += [
+        EMPTY_LINE,
+        Line((Run("  All commands: ", FAINT), Run(" or ".join(keys_shown("palette", where, keys).split()), MUTED))),
+    ]
     return [Line(cut(line.runs, width), line.ground) for line in lines]
 
 
-def _actions(width: int) -> list[Line]:
+def _plain_signs(width: int, *, ascii_only: bool) -> list[Line]:
+    """How signs read where there is nothing but ASCII."""
+    if not ascii_only:
+        return []
+    from quarterdeck.tui.plain import SIGNS
+
+    lines = _titled("Signs in ASCII")
+    for sign, text in SIGNS:
+        lines += _entry((Run(fit(sign, _LABEL), STRONG),), text, width)
+    return lines
+
+
+def _here(where: str, width: int, keys: KeyTable | None, *, replay: bool) -> list[Line]:
+    """What goes with the keys of the screen: the mouse, columns and signs, what can be done, what the filter understands."""
+    lines: list[Line] = []
+    if where in ("fleet", "gpus", "models", "jobs"):
+        mouse = "A click selects, two open, the wheel scrolls."
+        right = " The right button asks what can be done." if where in ("fleet", "models") else ""
+        lines += _entry((Run(fit("mouse", _LABEL), STRONG),), mouse + right, width)
+    for legend in legends(where):
+        lines += _explained(legend, width)
+    if where in ROWS and not replay:
+        lines += _actions(where, width, keys)
+    return lines + filter_lines(where, width)
+
+
+def _explained(legend: Legend, width: int) -> list[Line]:
+    """A sign with its meaning beside it; below it where the sign is long."""
+    lines = _titled(legend.title)
+    for sign, meaning, tone, word, word_tone in legend.signs:
+        room = _LABEL - cell_width(sign)
+        label: tuple[Run, ...] = (Run(sign, tone), Run(fit(f" {word}" if word else "", max(0, room)), word_tone))
+        if room < 1:
+            lines.append(Line((Run("  "), *label)))
+            label = (Run(" " * _LABEL),)
+        lines += _entry(label, meaning, width)
+    return lines
+
+
+def _actions(where: str, width: int, keys: KeyTable | None) -> list[Line]:
     lines = _titled("What can be done to the selected endpoint or model, or to all that are marked")
-    for action in ACTIONS:
+    for known in ACTIONS:
+        action = known if keys is None else keys.action(known, where)
         text = f"{action.label}. {action.help}{_told(action)}"
-        lines += _entry((Run(fit(action.shown or "a", _LABEL), STRONG),), text, width)
-    return lines
-
-
-_GPU_SIGNS = (
-    ("A B C …", PLAIN, "In the bar of the memory: a model, the same letter on every GPU; the legend names it."),
-    ("!", BAD, "ORPHAN: memory of a worker whose server is gone; x ends it."),
-    ("o ╍", MUTED, "Other processes."),
-    ("?", "bar-memory", "Used, not told by whom."),
-    ("r ┄", FAINT, "Reserved by the driver; ─ is free."),
-    ("✗ LOST", BAD, "The GPU doesn't answer any more; its row is grey, its values are as old as is said."),
-    ("✗ STALE", BAD, "The driver hangs; its row is grey, its values are as old as is said."),
-    ("✗ XID", BAD, "The driver reported an error; yellow after ten minutes."),
-    ("✗ ECC, REMAP", BAD, "Memory errors that were not corrected, rows that can't be remapped."),
-    ("▲ RESET, HOT", WARN, "It needs a reset; it is within 3 °C of where it slows down."),
-    ("▼ …", WARN, "Its clocks are held back, and why; red where heat or hardware does it."),
-)
-
-
-def _gpu_signs(width: int) -> list[Line]:
-    lines = _titled("Letters and marks of the GPUs; red is grave, yellow is to be looked at")
-    for sign, tone, text in _GPU_SIGNS:
-        lines += _entry((Run(fit(sign, _LABEL), tone),), text, width)
-    return lines
-
-
-def _columns(where: str) -> tuple[Column, ...]:
-    """The columns of the screen, or of the fleet."""
-    if where != "models":
-        return COLUMNS
-    from quarterdeck.tui.models.columns import COLUMNS as OF_MODELS
-
-    return OF_MODELS
-
-
-def _model_signs(width: int) -> list[Line]:
-    lines = _titled("Where a model is")
-    for state in ModelState:
-        seen = model_look(state)
-        label = (Run(seen.glyph, seen.tone), Run(fit(f" {seen.word}", _LABEL - 1), PLAIN))
-        lines += _entry(label, seen.meaning, width)
+        lines += _entry((Run(fit(action.shown or keys_shown("act", where, keys), _LABEL), STRONG),), text, width)
     return lines
 
 
@@ -117,15 +117,17 @@ def _told(action: Action) -> str:
     return " Asks first where it would disturb something." if action.danger is Danger.DISTURBS else ""
 
 
-def _keys(where: str, *, replay: bool) -> list[tuple[str, list[Command]]]:
+def _keys(where: str, keys: KeyTable | None, *, replay: bool) -> list[tuple[str, list[Command]]]:
     """The keys that work where the help was asked for, and those that work elsewhere only, each once."""
     screens = {where: _SCREENS.get(where, where), **_SCREENS}
-    left = [command for command in COMMANDS if command.keys and is_there(command, replay=replay)]
+    left = [command for command in COMMANDS if is_there(command, replay=replay)]
     left.sort(key=lambda command: not command.replay)
     found = []
     for screen, name in screens.items():
         here = [command for command in left if screen in command.where]
         left = [command for command in left if command not in here]
+        here = [command if keys is None else keys.command(command, screen) for command in here]
+        here = [command for command in here if command.keys]
         if here:
             found.append((f"Keys {name}" if screen == where else f"Only {name}", here))
     return found

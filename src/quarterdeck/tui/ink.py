@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from rich.color import Color as TerminalColor
-from rich.color import ColorSystem
 from rich.style import Style
 from textual.color import Color
 
 from quarterdeck.tui import lines
+
+if TYPE_CHECKING:
+    from rich.color import ColorSystem
 
 _BOLD_TONES = {lines.STRONG, lines.TITLE, lines.BAD}
 _WORD = "-word"
@@ -30,14 +32,16 @@ _GROUNDS = {"": "background", "head": "ground-head", "selected": "ground-selecte
 class Ink:
     """The styles of one theme. Made anew when the theme changes."""
 
-    def __init__(self, variables: Mapping[str, str], *, no_color: bool = False, few_colors: bool = False) -> None:
+    def __init__(
+        self, variables: Mapping[str, str], *, no_color: bool = False, colours: ColorSystem | None = None
+    ) -> None:
         """``variables`` are the theme's, as Textual resolves them; ``no_color`` marks by reversing what colour would.
 
-        ``few_colors``: the terminal has 16 and takes the nearest, so a grey may come out as the background.
+        ``colours``: of a terminal that has 16 or 256 and takes the nearest; what it could not show apart is changed.
         """
         self._variables = variables
         self._no_color = no_color
-        self._few_colors = few_colors
+        self._colours = colours
         self._styles: dict[tuple[str, str], Style] = {}
 
     def style(self, tone: str, ground: str) -> Style:
@@ -49,21 +53,25 @@ class Ink:
 
     def _made(self, tone: str, ground: str) -> Style:
         bold = tone in _BOLD_TONES or tone.endswith(_WORD)
-        colour = tone.removesuffix(_WORD)
-        colour = _COLOURS.get(colour, colour)
-        behind = Color.parse(self._variables[_GROUNDS[ground]]).rich_color
-        seen = Color.parse(self._variables[colour]).rich_color
-        if self._few_colors:
-            others = (Color.parse(self._variables[name]).rich_color for name in ("ink-muted", "ink", "ink-strong"))
-            seen = next((other for other in (seen, *others) if _differ(other, behind)), seen)
+        name = tone.removesuffix(_WORD)
+        name = _COLOURS.get(name, name)
+        behind = Color.parse(self._variables[_GROUNDS[ground]])
+        seen = Color.parse(self._variables[name])
+        if self._colours is not None:
+            from quarterdeck.tui.legible import brightens, least, legible
+
+            seen = legible(seen, [behind], self._colours, least(name))
+            bold = (bold or self._is_plain_head(ground)) and not brightens(seen, behind, self._colours)
         return Style(
-            color=seen,
-            bgcolor=behind,
+            color=seen.rich_color,
+            bgcolor=behind.rich_color,
             bold=bold or None,
-            reverse=True if self._no_color and ground == "selected" else None,
+            reverse=True if ground == "selected" and (self._no_color or self._is_background(behind)) else None,
         )
 
+    def _is_plain_head(self, ground: str) -> bool:
+        return ground == "head" and self._is_background(Color.parse(self._variables["ground-head"]))
 
-def _differ(one: TerminalColor, other: TerminalColor) -> bool:
-    """Whether a terminal with 16 colours shows a difference."""
-    return one.downgrade(ColorSystem.STANDARD).number != other.downgrade(ColorSystem.STANDARD).number
+    def _is_background(self, ground: Color) -> bool:
+        """Whether it can't be told from the rest of the screen, as in a theme that has only the terminal's own colours."""
+        return ground == Color.parse(self._variables["background"])

@@ -23,10 +23,13 @@ def launch(
     problems: Sequence[str] = (),
     looking_for: str = "",
     beside: Callable[[EngineLike, Callable[[str], None]], None] | None = None,
+    tour: bool = False,
+    first_run: bool = False,
 ) -> int:
     """Run the console until it ends; the exit status. See `quarterdeck.tui.app.ConsoleApp` for the arguments.
 
-    ``beside`` is called when the engine runs, with it and with what puts news into the status line.
+    ``beside`` is called when the engine runs, with it and with what puts news into the status line. ``tour``: begin one then.
+    ``first_run``: then show new users where the help is.
 
     Until the first frame nothing becomes garbage, but imports make so many objects that looking for it takes a tenth of
     the start-up; so that waits. What lives then lives to the end, and is never looked at again.
@@ -40,14 +43,26 @@ def launch(
         prepare=prepare,
         problems=problems,
         looking_for=looking_for,
-        on_started=lambda: _started(app, beside),
+        on_started=lambda: _started(app, beside, tour=tour, first_run=first_run),
     )
     app.run()
     return app.return_code or 0
 
 
-def _started(app: ConsoleApp, beside: Callable[[EngineLike, Callable[[str], None]], None] | None) -> None:
+def _started(
+    app: ConsoleApp,
+    beside: Callable[[EngineLike, Callable[[str], None]], None] | None,
+    *,
+    tour: bool,
+    first_run: bool,
+) -> None:
     gc.freeze()
     gc.enable()
+    if tour:
+        app.do_tour()
+    if first_run:
+        from quarterdeck.tui.first_run import begin
+
+        begin(app)
     if beside is not None and app.engine is not None:
         beside(app.engine, lambda text: app.say(text, NEWS_S))

@@ -100,6 +100,14 @@ def beside(left: Sequence[Line], right: Sequence[Line], width: int) -> list[Line
     return lines
 
 
+def empty_block(texts: Sequence[str], width: int) -> list[Line]:
+    """What a list without rows says, broken to ``width``: the first text is what there is to know, the others how and where."""
+    lines = [EMPTY_LINE, EMPTY_LINE]
+    for place, text in enumerate(texts):
+        lines += [Line((Run(f"  {part}", MUTED if place else STRONG),)) for part in wrap(text, max(8, width - 4))]
+    return lines
+
+
 def shortened(lines: Sequence[Line], height: int, how: str) -> Sequence[Line]:
     """``lines``, or in ``height`` lines their beginning and how many more there are; ``how`` tells where to see them."""
     if len(lines) <= height:

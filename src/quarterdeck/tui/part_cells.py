@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from quarterdeck.format import DASH, percent, printable, rate, size
-from quarterdeck.model.fleet import ReplicaView
 from quarterdeck.model.models import ModelReading, ModelState
+from quarterdeck.model.replica import ReplicaView
 from quarterdeck.tui.cells import Cell, Moment, counted, placed
 from quarterdeck.tui.columns import MARKER, Layout
 from quarterdeck.tui.facts import model_facts
 from quarterdeck.tui.lines import FAINT, MUTED, PLAIN, WARN, Run, fit
+from quarterdeck.tui.model_states import model_look
 from quarterdeck.tui.rows import Row
-from quarterdeck.tui.states import model_look
 
 
 def part_runs(row: Row, layout: Layout, moment: Moment) -> list[Run]:

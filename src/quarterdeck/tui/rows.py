@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Collection, Iterable
-from typing import NamedTuple
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, NamedTuple
 
 from quarterdeck.format import printable
-from quarterdeck.model.fleet import EndpointView, FleetSnapshot, ReplicaView
-from quarterdeck.model.models import ModelReading
+from quarterdeck.model.fleet import EndpointView, FleetSnapshot
+from quarterdeck.tui.columns import Order
 from quarterdeck.tui.lines import cell_width
-from quarterdeck.tui.states import look, severity
+from quarterdeck.tui.states import severity
+
+if TYPE_CHECKING:
+    from quarterdeck.model.models import ModelReading
+    from quarterdeck.model.replica import ReplicaView
 
 Key = tuple[str, str]
 """A row's identity across refreshes: the endpoint's name, and "" or what the row below it shows."""
@@ -26,49 +29,45 @@ class Row(NamedTuple):
     """Whether no other part of the same endpoint follows."""
 
 
-class Order(NamedTuple):
-    """A way to sort; ``column`` is where its arrow stands."""
-
-    id: str
-    label: str
-    column: str
-    arrow: str
-    key: Callable[[EndpointView], tuple[float, str]]
+def _text(value: str | None) -> str | None:
+    return value.casefold() if value else None
 
 
-def _largest_first(value: float | None) -> float:
-    return math.inf if value is None else -value
+def _ago(at: float | None) -> float | None:
+    """Smaller the less long ago it was: as the column counts."""
+    return None if at is None else -at
+
+
+def _memory(view: EndpointView) -> float | None:
+    """What the column shows: those with a KV cache by how full it is; behind them the others, by their GPU memory."""
+    if view.kv_used is not None:
+        return 1.0 + view.kv_used
+    return None if view.vram_bytes is None else view.vram_bytes / (view.vram_bytes + 2.0**60)
 
 
 ORDERS = (
-    Order("severity", "worst first", "state", "↑", lambda view: (severity(view.state), "")),
-    Order("name", "by name", "name", "↑", lambda view: (0, view.name.casefold())),
-    Order("tps", "most tok/s first", "tps", "↓", lambda view: (_largest_first(view.generation_tps), "")),
-    Order("waiting", "longest queue first", "waiting", "↓", lambda view: (_largest_first(view.waiting), "")),
+    Order("state", "worst first", "state", lambda view: severity(view.state), turned_label="best first"),
+    Order("name", "by name", "name", lambda view: view.name.casefold()),
+    Order("tps", "most tok/s first", "tps", lambda view: view.generation_tps, None, True, "least tok/s first"),
+    Order("queue", "longest queue first", "waiting", lambda view: view.waiting, None, True, "shortest queue first"),
+    Order("memory", "fullest first", "memory", _memory, None, True, "emptiest first"),
+    Order("engine", "by engine", "engine", lambda view: _text(view.engine)),
+    Order("host", "by machine", "host", lambda view: _text(view.host)),
+    Order("models", "by model", "models", lambda view: _text(models_text(view))),
+    Order("running", "busiest first", "running", lambda view: view.running, None, True, "idlest first"),
+    Order("prompt", "most prompt tokens first", "prompt", lambda view: view.prompt_tps, None, True),
+    Order("ttft", "slowest first token first", "ttft", lambda view: view.ttft_p95_s, None, True),
+    Order("itl", "slowest tokens first", "itl", lambda view: view.itl_p95_s, None, True),
+    Order("latency", "slowest answer first", "latency", lambda view: view.latency_s, None, True),
+    Order("age", "freshest first", "age", lambda view: _ago(view.answered), turned_label="oldest first"),
+    Order(
+        "since", "latest change first", "since", lambda view: _ago(view.since), turned_label="longest as it is first"
+    ),
+    Order("url", "by address", "url", lambda view: _text(view.url)),
 )
 """Equal endpoints stay in the order of the fleet file; unknown numbers come last."""
-
-
-def matches(view: EndpointView, needle: str) -> bool:
-    """Whether a filter keeps an endpoint: ``needle`` is in its name, engine, host, state or a model; "!x" keeps the others."""
-    wanted = needle.strip().casefold()
-    inverse = wanted.startswith("!")
-    wanted = wanted.removeprefix("!").strip()
-    if not wanted:
-        return True
-    fields = (
-        view.name,
-        view.engine or "",
-        view.host or "",
-        look(view.state).word,
-        *(model.id for model in view.models),
-    )
-    return any(wanted in field.casefold() for field in fields) is not inverse
-
-
-def endpoints(fleet: FleetSnapshot, order: Order, needle: str) -> list[EndpointView]:
-    """The endpoints that the filter keeps, sorted."""
-    return sorted((view for view in fleet.endpoints if matches(view, needle)), key=order.key)
+IN_TURN = 4
+"""As many of them come in turn; the others have keys of their own, or a click on the title."""
 
 
 def rows(views: Iterable[EndpointView], opened: Collection[str]) -> list[Row]:

@@ -1,88 +1,176 @@
-"""Under the compositor: of what Textual would send to the terminal, only the cells that differ from what is there.
+"""Under the compositor: what the terminal shows, what it should show, and the way from one to the other, a part at a time.
 
 Textual sends a line from its left end up to the last cell that changed, and the whole screen after every layout. Over a
-slow line a key press then takes seconds to be seen. The screen as it stands is remembered here, cell by cell.
+slow line a key press then takes seconds to be seen. Here its updates only say what should be there. What is sent is the
+difference to what was sent before, as much of it as the line takes now; what changes again meanwhile is never sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from rich.cells import cell_len
-from rich.console import Console
-from rich.segment import Segment
+from rich.color import ColorSystem
 from rich.style import Style
-from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.geometry import Size
 from textual.strip import Strip
 
+from quarterdeck.tui.sgr import Pen
+
 Cell = tuple[str, Style | None]
 """A character with its style; "" is the right half of a wide character."""
+Glyphs = Callable[[list[Cell]], list[Cell]]
 _NOTHING: Cell = ("\0", None)
-"""Equal to no cell: what the terminal shows there is not known."""
+"""Equal to no cell: what the terminal shows there is not known, or nobody said what should be there."""
 _BRIDGE = 3
 """So many unchanged cells between two changed ones cost less than moving the cursor."""
+_LONGEST = 64
+"""Cells sent in one piece: the line may have no room for more."""
 
 
 class ScreenDiff:
-    """What the terminal shows now, and updates cut down to what it doesn't show yet."""
+    """Two screens of cells, and the lines on which they may differ."""
 
-    def __init__(self) -> None:
+    def __init__(self, glyphs: Glyphs | None = None) -> None:
+        """``glyphs``: what cells become on a terminal that can't show every glyph."""
+        self._glyphs = glyphs
         self._size = Size(0, 0)
-        self._lines: list[list[Cell]] = []
+        self._wanted: list[list[Cell]] = []
+        self._shown: list[list[Cell]] = []
+        self._urgent: dict[int, tuple[int, int]] = {}
+        self._late: dict[int, tuple[int, int]] = {}
+        """Lines that may differ, from which cell to which; those that changed first come first."""
+
+        self._first = range(0)
+
+    @property
+    def behind(self) -> bool:
+        """Whether something may have to be sent."""
+        return bool(self._urgent or self._late)
+
+    @property
+    def urgent(self) -> bool:
+        """Whether somebody waits for some of it."""
+        return bool(self._urgent)
 
     def forget(self) -> None:
-        """The terminal may show anything; the next updates are sent in full."""
-        self._size = Size(0, 0)
+        """The terminal may show anything: everything has to be sent."""
+        width, height = self._size
+        self._shown = [[_NOTHING] * width for _ in range(height)]
+        self._late.update((y, (0, width)) for y in range(height))
 
-    def cut_down(self, update: CompositorUpdate, size: Size) -> CompositorUpdate:
-        """An update with the same result on a terminal of ``size``. It has to be rendered, once."""
-        if not isinstance(update, (LayoutUpdate, ChopsUpdate)):
-            self.forget()
-            return update
+    @property
+    def size(self) -> Size:
+        """The size of the terminal."""
+        return self._size
+
+    def resize(self, size: Size) -> None:
+        """Another terminal: neither what it shows is known, nor what it should show."""
+        self._size = size
+        self._wanted = [[_NOTHING] * size.width for _ in range(size.height)]
+        self._urgent.clear()
+        self._late.clear()
+        self.forget()
+
+    def put(
+        self, update: LayoutUpdate | ChopsUpdate, size: Size, *, urgent: bool = False, first: range | None = None
+    ) -> None:
+        """Take in what should be on a terminal of ``size``.
+
+        ``urgent``: somebody pressed a key for it, and looks at the lines ``first``.
+        """
         if size != self._size:
-            self._size = size
-            self._lines = [[_NOTHING] * size.width for _ in range(size.height)]
-        return _Difference(self, update)
-
-    def apply(self, pieces: Iterable[tuple[int, int, list[Cell]]]) -> Iterator[tuple[int, int, list[Cell]]]:
-        """Put pieces (y, x, cells) on the screen; yields the pieces of them that changed it."""
-        for y, x, cells in pieces:
-            if y >= len(self._lines):
+            self.resize(size)
+        marked = self._urgent if urgent else self._late
+        if urgent and first is not None:
+            self._first = first
+        for y, x, cells in pieces(update, self._glyphs):
+            if y >= size.height or x >= size.width:
                 continue
-            line = self._lines[y]
-            del cells[max(0, len(line) - x) :]
-            for first, last in changed_ranges(line[x : x + len(cells)], cells):
-                yield y, x + first, cells[first:last]
-            line[x : x + len(cells)] = cells
+            line = self._wanted[y]
+            del cells[max(0, size.width - x) :]
+            end = x + len(cells)
+            if line[x:end] == cells:
+                continue
+            line[x:end] = cells
+            left, right = self._late.pop(y, (x, end))
+            if y in self._urgent:  # it stays so
+                left, right = min(left, self._urgent[y][0]), max(right, self._urgent[y][1])
+                self._urgent[y] = (min(left, x), max(right, end))
+                continue
+            marked[y] = (min(left, x), max(right, end))
+
+    def take(self, room: int, colours: ColorSystem = ColorSystem.TRUECOLOR) -> str:
+        """Escape sequences that bring the terminal nearer to what it should show: about ``room`` characters at most, one piece at least.
+
+        They count as sent. What is urgent comes first, and of that what is looked at, then the smallest changes.
+        """
+        pen = Pen(colours)
+        for y, x, cells in self._changes():
+            pen.write(y, x, cells)
+            self._shown[y][x : x + len(cells)] = cells
+            if pen.written >= room:
+                break
+        return pen.finish()
+
+    def _changes(self) -> Iterator[tuple[int, int, list[Cell]]]:
+        """Pieces in the order in which they should be sent. What was taken has to be put into ``_shown`` at once."""
+        for marked in (self._urgent, self._late):
+            lines: Iterable[tuple[int, list[tuple[int, int]]]]
+            lines = ((y, self._ranges(y, *bounds)) for y, bounds in list(marked.items()))
+            if marked is self._urgent:
+                lines = sorted(lines, key=self._rank)
+            for y, ranges in lines:
+                right = marked[y][1]
+                wanted = self._wanted[y]
+                for first, last in ranges:
+                    for start, end in _parts(wanted, first, last):
+                        marked[y] = (start, right)
+                        yield y, start, wanted[start:end]
+                del marked[y]
+
+    def _rank(self, line: tuple[int, list[tuple[int, int]]]) -> tuple[bool, int]:
+        return line[0] not in self._first, sum(last - first for first, last in line[1])
+
+    def _ranges(self, y: int, left: int, right: int) -> list[tuple[int, int]]:
+        old, new = self._shown[y], self._wanted[y]
+        if left and new[left][0] == "":
+            left -= 1
+        if old.count(_NOTHING) == len(old):  # the first frame, say
+            return [(left, right)]
+        found = changed_ranges(old[left:right], new[left:right])
+        return [(left + first, left + last) for first, last in found]
 
 
-class _Difference(CompositorUpdate):
-    """An update that is compared with the screen when it is written."""
+def _parts(cells: Sequence[Cell], first: int, last: int) -> Iterator[tuple[int, int]]:
+    """A range in pieces that split no wide character; cells of which nobody said what they should be are left out."""
+    while first < last:
+        if cells[first] is _NOTHING:
+            first += 1
+            continue
+        end = min(first + _LONGEST, last)
+        if end < last and cells[end][0] == "":
+            end -= 1
+        gap = next((place for place in range(first, end) if cells[place] is _NOTHING), end)
+        yield first, gap
+        first = max(gap, first + 1)
 
-    def __init__(self, screen: ScreenDiff, update: LayoutUpdate | ChopsUpdate) -> None:
-        self._screen = screen
-        self._update = update
 
-    def render_segments(self, console: Console) -> str:
-        """The escape sequences that bring the terminal from what it shows to what it should show."""
-        out: list[str] = []
-        for y, x, cells in self._screen.apply(pieces(self._update)):
-            out.append(f"\x1b[{y + 1};{x + 1}H{_joined(cells).render(console)}")
-        return "".join(out)
-
-
-def pieces(update: LayoutUpdate | ChopsUpdate) -> Iterator[tuple[int, int, list[Cell]]]:
+def pieces(update: LayoutUpdate | ChopsUpdate, glyphs: Glyphs | None = None) -> Iterator[tuple[int, int, list[Cell]]]:
     """What an update draws, as (y, x, cells)."""
     if isinstance(update, LayoutUpdate):
         for y, strips in enumerate(update.strips, update.region.y):
-            yield y, update.region.x, [cell for strip in strips for cell in cells_of(strip)]
+            cells = [cell for strip in strips for cell in cells_of(strip)]
+            yield y, update.region.x, glyphs(cells) if glyphs else cells
         return
     for y, left, right in update.spans:
         for end, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
             if strip is not None and x < right and end > left:
                 first = max(x, left)
-                yield y, first, cells_of(strip)[first - x : min(end, right) - x]
+                cells = glyphs(cells_of(strip)) if glyphs else cells_of(strip)
+                yield y, first, cells[first - x : min(end, right) - x]
 
 
 def cells_of(strip: Strip) -> list[Cell]:
@@ -91,7 +179,7 @@ def cells_of(strip: Strip) -> list[Cell]:
     for text, style, control in strip:
         if control:
             continue
-        if text.isascii() or all(cell_len(character) == 1 for character in text):
+        if text.isascii() or _is_narrow(text):
             cells += [(character, style) for character in text]
             continue
         for character in text:
@@ -101,6 +189,11 @@ def cells_of(strip: Strip) -> list[Cell]:
             elif cells:
                 cells[-1] = (cells[-1][0] + character, cells[-1][1])
     return cells
+
+
+@lru_cache(maxsize=4096)
+def _is_narrow(text: str) -> bool:
+    return all(cell_len(character) == 1 for character in text)
 
 
 def changed_ranges(old: Sequence[Cell], new: Sequence[Cell]) -> list[tuple[int, int]]:
@@ -118,18 +211,3 @@ def changed_ranges(old: Sequence[Cell], new: Sequence[Cell]) -> list[tuple[int, 
         else:
             ranges.append((first, last))
     return ranges
-
-
-def _joined(cells: Sequence[Cell]) -> Strip:
-    """Cells as a strip with one segment for each change of style."""
-    segments: list[Segment] = []
-    text = ""
-    style: Style | None = None
-    for character, own in cells:
-        if own is not style and own != style and text:
-            segments.append(Segment(text, style))
-            text = ""
-        style = own
-        text += character
-    segments.append(Segment(text, style))
-    return Strip(segments)

@@ -1,11 +1,10 @@
-"""How the states of endpoints and models look: a word and a glyph always, a tone with them. Pure."""
+"""How the states of endpoints look: a word and a glyph always, a tone with them. Pure. (Models: `quarterdeck.tui.model_states`.)"""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from quarterdeck.model.fleet import State
-from quarterdeck.model.models import ModelState
 
 
 class Look(NamedTuple):
@@ -72,24 +71,10 @@ _SEVERITY = {state: place for place, state in enumerate(LOOKS)}
 UNPOLLED_SEVERITY = _SEVERITY[State.BUSY]
 """Where an endpoint stands that was not polled yet."""
 
-_MODELS: dict[ModelState, Look] = {
-    ModelState.LOADED: Look("●", "loaded", "state-ok", "In memory."),
-    ModelState.LOADING: Look("◐", "loading", "state-loading", "Being loaded."),
-    ModelState.SLEEPING: Look("◌", "sleeping", "state-sleeping", "Weights are out of GPU memory until it is woken."),
-    ModelState.INSTALLED: Look("·", "on disk", "faint", "On disk, not in memory."),
-    ModelState.SERVED: Look("●", "served", "muted", "Listed by a server that doesn't tell more."),
-    ModelState.FAILED: Look("✗", "failed", "state-down", "It could not be loaded."),
-}
-
 
 def look(state: State | None) -> Look:
     """How an endpoint's state looks."""
     return WAITING if state is None else LOOKS[state]
-
-
-def model_look(state: ModelState) -> Look:
-    """How a model's state looks."""
-    return _MODELS[state]
 
 
 def severity(state: State | None) -> int:

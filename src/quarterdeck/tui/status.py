@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from quarterdeck.format import printable
-from quarterdeck.model.fleet import FleetSnapshot, State
+from quarterdeck.format import age, printable
+from quarterdeck.model.fleet import FleetSnapshot, State, is_well
 from quarterdeck.tui.lines import (
     ACCENT,
     FAINT,
@@ -111,8 +111,6 @@ def _wellness(status: Status, room: int) -> list[Run]:
         return [Run("no endpoints", MUTED)]
     if all(view.state is None for view in fleet.endpoints):
         return [Run(f"asking {total} endpoint{'s' if total > 1 else ''} …", MUTED)]
-    from quarterdeck.model.verdict import is_well  # costs a start-up that needs none of it yet
-
     well = sum(is_well(view) for view in fleet.endpoints)
     runs = [Run(f"{well}/{total}", STRONG), Run(" well", PLAIN if well == total else MUTED)]
     if status.notice or (status.about and room < SMALL_WIDTH // 2):
@@ -152,7 +150,8 @@ def _working(status: Status) -> list[Run]:
     if not going:
         return []
     done = going[0].progress.fraction
-    share = "" if done is None else f" {done:.0%}"
+    left = going[0].progress.eta_s
+    share = "" if done is None else f" {done:.0%}" + ("" if left is None else f", {age(left)} left")
     return [Run(f"{len(going)} job{'s' if len(going) > 1 else ''}{share}", ACCENT)]
 
 

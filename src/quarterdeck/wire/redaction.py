@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import re
 from functools import cache
 
@@ -71,6 +70,8 @@ class Redactor:
 @cache
 def _spellings(character: str) -> bytes:
     """A pattern for every way to write ``character``. Repeats are bounded: a hostile page must not make the search slow."""
+    import html  # it knows all entities by name, which takes time where no key is looked for
+
     plain = re.escape(character)
     code = ord(character)
     ways = [

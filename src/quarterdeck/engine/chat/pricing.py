@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from quarterdeck.config.fleet import FleetConfig, PriceSpec
+from quarterdeck.config.fleet import FleetConfig
+from quarterdeck.config.specs import PriceSpec
 from quarterdeck.model.chat.answer import Answer
 from quarterdeck.model.chat.price import Price, gpu_cost, token_cost
 from quarterdeck.model.fleet import FleetSnapshot

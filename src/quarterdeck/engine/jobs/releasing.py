@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from quarterdeck.config.fleet import DeploymentSpec, FleetConfig, HostSpec
+from quarterdeck.config.fleet import FleetConfig, HostSpec
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.format import printable, size
 from quarterdeck.hosts.drivers.base import Driver, DriverError, Kept, Kin
 from quarterdeck.hosts.holding import Holding, holdings

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from quarterdeck.config.fleet import DeploymentSpec
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.config.units import duration
 from quarterdeck.engine.jobs.hands import Failed, Hands
 from quarterdeck.hosts.drivers.base import Driver, DriverError, Running

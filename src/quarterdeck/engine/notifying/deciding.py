@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from quarterdeck.config.fleet import SinkSpec
+from quarterdeck.config.specs import SinkSpec
 from quarterdeck.engine.notifying.notice import CLEARED, RAISED, REPEATED, Notice, fits
 from quarterdeck.model.alerts.alert import Alert
 

@@ -6,7 +6,7 @@ import hashlib
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from quarterdeck.config.fleet import SinkSpec
+from quarterdeck.config.specs import SinkSpec
 from quarterdeck.engine.audit import iso
 from quarterdeck.format import printable
 from quarterdeck.model.alerts.alert import Alert, Severity

@@ -8,7 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from quarterdeck.config.fleet import FleetConfig, SinkSpec
+from quarterdeck.config.fleet import FleetConfig
+from quarterdeck.config.specs import SinkSpec
 from quarterdeck.engine.alerting.state import state_path
 from quarterdeck.engine.clock import SYSTEM_CLOCK, Clock
 from quarterdeck.engine.notifying import memory

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from quarterdeck.config.fleet import SinkSpec
+from quarterdeck.config.specs import SinkSpec
 from quarterdeck.engine.clock import Clock
 from quarterdeck.engine.notifying.notice import Notice
 from quarterdeck.format import duration

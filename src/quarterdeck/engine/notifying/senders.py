@@ -13,7 +13,8 @@ import sys
 import tempfile
 from typing import IO, TYPE_CHECKING, Protocol
 
-from quarterdeck.config.fleet import Auth, SinkSpec
+from quarterdeck.config.fleet import Auth
+from quarterdeck.config.specs import SinkSpec
 from quarterdeck.engine.notifying.notice import CLEARED, Notice, document, line
 from quarterdeck.engine.notifying.outbox import NotDeliveredError
 from quarterdeck.format import printable

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from quarterdeck.config.fleet import DeploymentSpec, FleetConfig
+from quarterdeck.config.fleet import FleetConfig
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.engine.preflight.bounds import bounded
 from quarterdeck.engine.preflight.check import BAD, OK, UNKNOWN, WARN, Check, missing
 from quarterdeck.engine.preflight.command import Serve, serve_of

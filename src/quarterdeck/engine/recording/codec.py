@@ -12,6 +12,7 @@ import typing
 from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import cache
+from importlib import import_module
 from typing import Any, NamedTuple, TypeVar
 
 from quarterdeck.engine.recording.scalars import SCALAR_READERS, UnreadableError, clean, known
@@ -102,14 +103,16 @@ def _default(field: dataclasses.Field[Any]) -> object:
     return field.default_factory() if field.default_factory is not _MISSING else field.default
 
 
+_DECLARING = (
+    *("events", "fleet", "gpu", "happening", "history", "host", "job", "latency", "limits", "models"),
+    *("own", "reading", "replica", "alerts.alert", "chat.price"),
+)
+
+
 @cache
 def _names() -> dict[str, Any]:
     """What annotations of the model may name; it imports most of that for type checkers only."""
-    from quarterdeck.model import events, fleet, gpu, happening, history, host, job, latency, limits, models, reading
-    from quarterdeck.model.alerts import alert
-    from quarterdeck.model.chat import price
-
-    modules = (events, fleet, gpu, happening, history, host, job, latency, limits, models, reading, alert, price)
+    modules = [import_module(f"quarterdeck.model.{name}") for name in _DECLARING]
     return {name: value for module in modules for name, value in vars(module).items() if not name.startswith("_")}
 
 

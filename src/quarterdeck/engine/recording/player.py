@@ -9,7 +9,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import NoReturn
 
-from quarterdeck.config.fleet import ConsoleSettings, DeploymentSpec, EndpointSpec, FleetConfig, HostSpec
+from quarterdeck.config.fleet import ConsoleSettings, EndpointSpec, FleetConfig, HostSpec
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.engine.clock import SYSTEM_CLOCK, Clock
 from quarterdeck.engine.recording.reader import Cursor, Recording
 from quarterdeck.engine.recording.rows import Rows

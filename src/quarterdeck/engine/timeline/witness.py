@@ -14,7 +14,7 @@ from quarterdeck.model.fleet import FleetSnapshot
 from quarterdeck.model.happening import Happening
 
 if TYPE_CHECKING:
-    from quarterdeck.config.fleet import SinkSpec
+    from quarterdeck.config.specs import SinkSpec
     from quarterdeck.engine.notifying.notifier import Notifier
     from quarterdeck.engine.notifying.senders import Sender
     from quarterdeck.model.alerts.alert import Alert

@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from quarterdeck.config.fleet import DeploymentSpec
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.format import duration, printable
 from quarterdeck.hosts.drivers.base import DriverError, Running, Say, Status
 from quarterdeck.hosts.drivers.logfile import fresh_log, last_line, log_in, tail

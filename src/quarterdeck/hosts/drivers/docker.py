@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from quarterdeck.config.fleet import DeploymentSpec
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.format import duration, printable
 from quarterdeck.hosts.drivers.base import DriverError, Running, Say, Status
 from quarterdeck.hosts.drivers.tool import ask, handle

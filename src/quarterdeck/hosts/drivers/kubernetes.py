@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from quarterdeck.config.fleet import DeploymentSpec
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.format import duration, printable
 from quarterdeck.hosts.drivers.base import DriverError, Running, Say, Status
 from quarterdeck.hosts.drivers.tool import Pause, ask, handle, wait_for

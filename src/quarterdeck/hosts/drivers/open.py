@@ -9,7 +9,7 @@ from quarterdeck.hosts.drivers.base import DriverError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from quarterdeck.config.fleet import DeploymentSpec
+    from quarterdeck.config.specs import DeploymentSpec
     from quarterdeck.hosts.drivers.base import Driver
 
 

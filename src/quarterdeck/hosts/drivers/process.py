@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from quarterdeck.config.fleet import DeploymentSpec
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.format import age, printable
 from quarterdeck.hosts.drivers.base import DriverError, Kin, Running, Say, Status
 from quarterdeck.hosts.drivers.ending import end_all

@@ -8,8 +8,8 @@ import time
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from quarterdeck.config.fleet import DeploymentSpec
 from quarterdeck.config.reach import is_ssh_destination
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.format import duration, printable, size
 from quarterdeck.hosts.drivers.base import DriverError, Kin, Running, Say, Status
 from quarterdeck.hosts.drivers.record import file_stem

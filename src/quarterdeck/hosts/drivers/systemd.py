@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from quarterdeck.config.fleet import DeploymentSpec
+from quarterdeck.config.specs import DeploymentSpec
 from quarterdeck.format import duration
 from quarterdeck.hosts.drivers.base import DriverError, Running, Say, Status
 from quarterdeck.hosts.drivers.tool import Pause, ask, handle, wait_for

@@ -11,7 +11,25 @@ from quarterdeck.model.chat.answer import Circumstances
 from quarterdeck.model.chat.fairness import Spread
 
 MARKS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.ERROR: "!"}
+MEANINGS = {
+    Verdict.PASS: "It was answered as expected.",
+    Verdict.FAIL: "It was answered, and not as expected.",
+    Verdict.ERROR: "It was not answered, or can't be judged.",
+}
 COLUMNS = ("model", "passed", "failed", "errors", "not asked", "TTFT", "time", "tok/s", "cold", "tokens", "cost")
+COLUMN_MEANINGS = {
+    "model": "The model and its endpoint.",
+    "passed": "Answers as expected, of all that were asked for.",
+    "failed": "Answers that are not as expected.",
+    "errors": "What was not answered, or can't be judged.",
+    "not asked": "What is still missing.",
+    "TTFT": "Time to the first token: the median, and from where to where the middle half lies; without cold starts.",
+    "time": "The same of whole answers.",
+    "tok/s": "The same of tokens a second, from the first token to the last.",
+    "cold": "How often the model had to be loaded first.",
+    "tokens": "Of all prompts, and of all answers.",
+    "cost": "US dollars for all answers; unknown: answers without a price.",
+}
 
 
 def mark(results: Sequence[Result | None]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import NamedTuple
@@ -22,8 +21,7 @@ class Rule(StrEnum):
 _STRICTNESS = {Rule.ALLOW: 0, Rule.ASK: 1, Rule.NEVER: 2}
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """``[policy]``."""
 
     external: Rule = Rule.ASK

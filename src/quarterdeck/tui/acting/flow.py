@@ -11,10 +11,10 @@ from quarterdeck.model.actions import ACTIONS, Action, Danger, On
 from quarterdeck.model.job import Job, Order
 from quarterdeck.tui.acting.asking import fields, options, typed_name
 from quarterdeck.tui.acting.choices import Choice, Target, choice, choices, order_of
+from quarterdeck.tui.model_states import model_look
 from quarterdeck.tui.screens.choose import ChooseScreen, Item
 from quarterdeck.tui.screens.confirm import ConfirmScreen
 from quarterdeck.tui.screens.form import Answers, FormScreen, Remark
-from quarterdeck.tui.states import model_look
 
 if TYPE_CHECKING:
     from quarterdeck.engine.safety import Asking
@@ -28,6 +28,12 @@ Orders = Sequence[tuple[Target, Order]]
 def begin(app: ConsoleApp, selected: Sequence[Target], action: Action | None = None) -> None:
     """Ask what is to be done to the selected rows, or do ``action``."""
     Flow(app, selected).begin(action)
+
+
+def carry_out(app: ConsoleApp, action: Action, orders: Orders) -> None:
+    """Ask what is to be asked before orders that are complete, then have them done."""
+    if not refused(app, action.label):
+        Flow(app, [target for target, _ in orders]).whether(action, orders)
 
 
 def refused(app: ConsoleApp, title: str) -> bool:
@@ -71,10 +77,16 @@ class Flow:
             return
         offered = choices(self._selected, self._known)
         items = [
-            Item(each.action.label, _aside(each.action), each.action.shown, each.reason, each.action.help)
+            Item(each.action.label, _aside(each.action), self._key(each.action), each.reason, each.action.help)
             for each in offered
         ]
         self._app.push_screen(ChooseScreen(_called(self._selected), items, lambda place: self._chosen(offered[place])))
+
+    def _key(self, action: Action) -> str:
+        """The first key of an action, as people read it."""
+        keys, screen = self._app.key_table, self._app.in_view
+        shown = action.shown if keys is None or screen is None else keys.action(action, screen.where).shown
+        return shown.partition(" ")[0]
 
     def _chosen(self, chosen: Choice) -> None:
         """To which: of an endpoint's row and an action on models, which model; else all."""
@@ -97,12 +109,12 @@ class Flow:
     def _with_what(self, action: Action, targets: Sequence[Target]) -> None:
         """With which arguments."""
         if not action.arguments:
-            self._whether(action, [(each, order_of(action, each, {}, self._known)) for each in targets])
+            self.whether(action, [(each, order_of(action, each, {}, self._known)) for each in targets])
             return
 
         def filled(answers: Answers | None) -> None:
             if answers is not None:
-                self._whether(action, self._orders(action, targets, answers))
+                self.whether(action, self._orders(action, targets, answers))
 
         async def look_up(answers: Answers) -> list[Remark]:
             from quarterdeck.tui.acting.preflight import remarks
@@ -116,7 +128,7 @@ class Flow:
         given = options(action, answers)
         return [(target, order_of(action, target, given, self._known)) for target in targets]
 
-    def _whether(self, action: Action, orders: Orders) -> None:
+    def whether(self, action: Action, orders: Orders) -> None:
         """Really?"""
         from quarterdeck.engine.safety import asks
 

@@ -9,7 +9,7 @@ from quarterdeck.model.models import ModelReading
 from quarterdeck.tui.cells import Moment
 from quarterdeck.tui.facts import model_facts
 from quarterdeck.tui.lines import EMPTY_LINE, MUTED, PLAIN, TITLE, Line, Run, fit, wrap
-from quarterdeck.tui.states import model_look
+from quarterdeck.tui.model_states import model_look
 
 _LABEL = 18
 _FIRST = ("family", "parameters", "quantization", "context_length", "size", "capabilities", "modified_at", "license")

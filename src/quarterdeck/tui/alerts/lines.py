@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from quarterdeck.format import age, printable
 from quarterdeck.model.alerts.alert import Alert, Severity
+from quarterdeck.tui.columns import Order, titled
+from quarterdeck.tui.helping.legend import Sign
 from quarterdeck.tui.lines import (
-    EMPTY_LINE,
     FAINT,
     MUTED,
     PLAIN,
@@ -35,13 +36,32 @@ class AlertLook(NamedTuple):
     glyph: str
     word: str
     tone: str
+    meaning: str
 
 
 LOOKS: Mapping[Severity, AlertLook] = {
-    Severity.CRITICAL: AlertLook("▲", "critical", "state-down"),
-    Severity.WARNING: AlertLook("△", "warning", "state-busy"),
+    Severity.CRITICAL: AlertLook("▲", "critical", "state-down", "Requests fail or soon will: look now."),
+    Severity.WARNING: AlertLook(
+        "△", "warning", "state-busy", "Something is not as it should be: look when there is time."
+    ),
 }
-CLEARED = AlertLook("○", "cleared", FAINT)
+CLEARED = AlertLook("○", "cleared", FAINT, "It doesn't hold any more; it stays in the list for a while.")
+COLUMNS = (
+    Sign("severity", "How bad it is."),
+    Sign("where", "The endpoint, the machine, or MACHINE/GPU."),
+    Sign("what", "What is wrong, with its number."),
+    Sign("for", "How long it has been so; of a cleared one, how long it was."),
+)
+"""The titles, and what stands below each."""
+FACTS = (
+    Sign("ack", "Somebody has acknowledged it; seen: who, when, with which note."),
+    Sign("silent", "Nobody is told of it until then; it is shown all the same."),
+    Sign("since", "When it began to be so; raised: when it had been so for as long as its rule wants."),
+    Sign("cause", "Why it is so, most likely."),
+    Sign("try", "What to try first."),
+    Sign("evidence", "The numbers when it was raised, and now."),
+)
+"""What is told of the selected one."""
 
 
 def look(alert: Alert) -> AlertLook:
@@ -65,10 +85,29 @@ def summary(alerts: Sequence[Alert], width: int) -> Line:
     return Line(cut(runs, width), "head")
 
 
-def header(width: int, subject: int) -> Line:
-    """The titles."""
-    left = [Run("   " + fit("severity", _WORD + 1), MUTED), Run(fit("where", subject), MUTED), Run("what", MUTED)]
-    return Line(spread(left, (Run(f"{'for':>{_AGE}} ", MUTED),), width), "head")
+def _rank(alert: Alert) -> int:
+    return list(LOOKS).index(alert.severity) if alert.open else len(LOOKS)
+
+
+ORDERS = (
+    Order("state", "gravest first", "severity", _rank, turned_label="least grave first"),
+    Order("name", "by place", "where", lambda alert: alert.subject.casefold()),
+    Order("time", "latest first", "for", lambda alert: -alert.since, turned_label="longest first"),
+)
+"""Equal ones stay as the rules tell them: the newest first."""
+TITLES = {"severity": "state", "where": "name", "for": "time"}
+"""The orders that titles stand for."""
+
+
+def header(width: int, subject: int, order: Order | None = None) -> Line:
+    """The titles, with an arrow at the one that sorts."""
+
+    def title(column: str, cells: int, before: str = "", *, right: bool = False) -> Run:
+        shown = titled(column, column, order)
+        return Run(before + fit(shown, cells, right=right), STRONG if shown != column else MUTED)
+
+    left = [title("severity", _WORD + 1, "   "), title("where", subject), Run("what", MUTED)]
+    return Line(spread(left, (title("for", _AGE, right=True), Run(" ")), width), "head")
 
 
 def subject_width(alerts: Sequence[Alert], width: int) -> int:
@@ -138,13 +177,11 @@ def _told(label: str, texts: Sequence[str], width: int, tone: str = PLAIN) -> li
     return lines
 
 
-def nothing(y: int) -> Line:
-    """What an empty list says."""
-    if y == 2:
-        return Line((Run("  Nothing is wrong, and nothing was lately.", STRONG),))
-    if y == 3:
-        return Line((Run("  Rules: [alerts] and [[alert]] in fleet.toml. Tab shows what happened.", MUTED),))
-    return EMPTY_LINE
+NOTHING = (
+    "Nothing is wrong, and nothing was lately.",
+    "Rules: [alerts] and [[alert]] in fleet.toml. Tab shows what happened.",
+)
+"""What an empty list says."""
 
 
 def marks(alerts: Sequence[Alert]) -> dict[str, str]:

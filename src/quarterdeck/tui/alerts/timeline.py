@@ -7,30 +7,60 @@ from datetime import datetime
 
 from quarterdeck.format import printable
 from quarterdeck.model.happening import Happening, Topic
+from quarterdeck.tui.columns import Order, titled
+from quarterdeck.tui.helping.legend import Sign
 from quarterdeck.tui.lines import FAINT, MUTED, PLAIN, STRONG, Line, Run, cut, fit, width_of
 from quarterdeck.tui.states import LOOKS
 
 _TIME, _SUBJECT, _WORD = 9, 14, 13
 _STATES = {state.value: (seen.glyph, seen.tone) for state, seen in LOOKS.items()}
 _ALERTS = {"critical": ("▲", "state-down"), "warning": ("△", "state-busy")}
+_CLEARED = ("○", "state-ok")
+_OTHER = ("·", MUTED)
 _TOPICS = {
     Topic.RESTART: ("↻", "state-restarted"),
-    Topic.MODEL: ("·", MUTED),
+    Topic.MODEL: _OTHER,
     Topic.JOB: ("▶", "accent"),
     Topic.ACTION: ("›", "accent"),
     Topic.SINK: ("✗", "state-down"),
 }
+COLUMNS = (
+    Sign("time", "When it happened; of another day, the date."),
+    Sign("where", "The endpoint, the machine, the GPU or the model."),
+    Sign("what", "In a word, then in full."),
+)
+"""The titles, and what stands below each."""
+SIGNS = (
+    Sign("● ▲ ✗ …", "An endpoint went to that state; the list of states below has each.", "state-ok"),
+    Sign(_ALERTS["critical"][0], "A critical alert was raised.", _ALERTS["critical"][1]),
+    Sign(_ALERTS["warning"][0], "A warning was raised.", _ALERTS["warning"][1]),
+    Sign(_CLEARED[0], "An alert was cleared.", _CLEARED[1]),
+    Sign(_TOPICS[Topic.RESTART][0], "A server was restarted.", _TOPICS[Topic.RESTART][1]),
+    Sign(_TOPICS[Topic.MODEL][0], "A model came, went, was loaded or unloaded; or anything else.", _TOPICS[Topic.MODEL][1]),
+    Sign(_TOPICS[Topic.JOB][0], "A job began or ended.", _TOPICS[Topic.JOB][1]),
+    Sign(_TOPICS[Topic.ACTION][0], "Somebody did something.", _TOPICS[Topic.ACTION][1]),
+    Sign(_TOPICS[Topic.SINK][0], "Somebody could not be told of an alert.", _TOPICS[Topic.SINK][1]),
+)  # fmt: skip
+"""What stands left of what happened."""
 
 
-def matches(one: Happening, needle: str) -> bool:
-    """Whether a filter keeps it: a word in its topic, subject, word or text; "!x" keeps the others."""
-    wanted = needle.strip().casefold()
-    inverse = wanted.startswith("!")
-    wanted = wanted.removeprefix("!").strip()
-    if not wanted:
-        return True
-    fields = (one.topic.value, one.subject, one.word, one.text, one.severity)
-    return any(wanted in field.casefold() for field in fields) is not inverse
+ORDERS = (
+    Order("time", "the newest on top", "time", lambda one: one.at, None, True, "the oldest on top"),
+    Order("name", "by place", "where", lambda one: one.subject.casefold()),
+)
+TITLES = {"time": "time", "where": "name"}
+"""The orders that titles stand for."""
+
+
+def header(width: int, order: Order) -> Line:
+    """The titles, with an arrow at the one that sorts."""
+    time, where = titled("time", "time", order), titled("where", "where", order)
+    runs = [
+        Run(f"   {time:<11}", STRONG if order.column == "time" else MUTED),
+        Run(f"{where:<14}", STRONG if order.column == "where" else MUTED),
+        Run("what", MUTED),
+    ]
+    return Line(cut(runs, width), "head")
 
 
 def event_line(one: Happening, width: int, unix: float) -> Line:
@@ -75,7 +105,7 @@ def _short(one: Happening, width: int, unix: float) -> Line:
 
 def _look(one: Happening) -> tuple[str, str]:
     if one.topic is Topic.STATE:
-        return _STATES.get(one.word, ("·", MUTED))
+        return _STATES.get(one.word, _OTHER)
     if one.topic is Topic.ALERT:
-        return ("○", "state-ok") if one.word == "cleared" else _ALERTS.get(one.severity, ("△", "state-busy"))
-    return _TOPICS.get(one.topic, ("·", MUTED))
+        return _CLEARED if one.word == "cleared" else _ALERTS.get(one.severity, ("△", "state-busy"))
+    return _TOPICS.get(one.topic, _OTHER)

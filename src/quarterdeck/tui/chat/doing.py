@@ -2,46 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 from quarterdeck.engine.chat.columns import Column
 from quarterdeck.engine.chat.conversation import MOST_COLUMNS
-from quarterdeck.errors import UsageError
 from quarterdeck.format import printable
 from quarterdeck.model.judging.votes import Choice
 from quarterdeck.tui.chat import figures, sheet
+from quarterdeck.tui.chat.handing import ChatHanding
 from quarterdeck.tui.chat.judging import difference_lines, has_answer, standings_lines, votes_of, why_no_vote
-from quarterdeck.tui.screens.base import ConsoleScreen
 from quarterdeck.tui.screens.choose import ChooseScreen, Item
 from quarterdeck.tui.screens.form import Answers, Field, FormScreen
 from quarterdeck.tui.screens.reading import ReadingScreen
 
-if TYPE_CHECKING:
-    from quarterdeck.tui.chat.sitting import Sitting
 
-READ_S = 8.0
-
-
-class ChatCommands(ConsoleScreen):
+class ChatCommands(ChatHanding):
     """What can be done besides writing and reading."""
-
-    sitting: Sitting
-
-    def again(self) -> None:
-        """Draw what changed."""
-        self.console_app.redraw()
-
-    def tell(self, text: str) -> None:
-        """Say something of the chat."""
-        self.console_app.say(printable(text, 300), READ_S, topic="chat")
-
-    def _selected(self) -> Column | None:
-        column = self.sitting.column
-        if column is None:
-            self.tell("there is no column yet; a adds a model")
-        return column
 
     # ---- columns
 
@@ -205,16 +179,6 @@ class ChatCommands(ConsoleScreen):
 
     # ---- the answer
 
-    def do_copy_answer(self) -> None:
-        """To the clipboard, by way of the terminal (OSC 52)."""
-        column = self._selected()
-        text = column.last.answer.text if column is not None and column.last is not None else ""
-        if not text:
-            self.tell("there is no answer to copy")
-            return
-        self.app.copy_to_clipboard(text)
-        self.tell(f"copied {len(text)} characters; the terminal may ignore that")
-
     def do_annotate(self) -> None:
         """A note to the newest answer."""
         column = self._selected()
@@ -259,48 +223,3 @@ class ChatCommands(ConsoleScreen):
         from quarterdeck.tui.chat.running_cases import Beginning
 
         Beginning(self.console_app, self.sitting).ask()
-
-    # ---- the prompt
-
-    def do_save_case(self) -> None:
-        """Append the last prompt to a file."""
-        column = self._selected()
-        turn = column.last if column is not None else None
-        if column is None or turn is None:
-            self.tell("nothing was asked yet: what is saved as a case is a prompt that was sent")
-            return
-        from quarterdeck.tui.chat.cases import append, case_of
-
-        try:
-            case = case_of(turn)
-        except UsageError as error:
-            self.tell(error.message)
-            return
-
-        def take(answers: Answers | None) -> None:
-            if answers is None:
-                return
-            self.sitting.case_file = answers["file"]
-            self.sitting.spawn(asyncio.get_running_loop().create_task(write(Path(answers["file"]).expanduser())))
-
-        async def write(path: Path) -> None:
-            try:
-                count = await asyncio.to_thread(append, path, case)
-            except UsageError as error:
-                self.tell(error.message)
-            else:
-                self.tell(f"saved as line {count} of {path}")
-
-        field = Field(
-            "file",
-            "file",
-            self.sitting.case_file,
-            "cases.jsonl",
-            "It is appended; the prompt is on disk then.",
-            _needed,
-        )
-        self.app.push_screen(FormScreen("Save the last prompt as a case", [field], take))  # fmt: skip
-
-
-def _needed(text: str) -> str:
-    return "" if text else "a file is needed"

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.widgets import TextArea
 
+from quarterdeck.config.keynames import is_text
 from quarterdeck.tui.chat.wrapping import clean
+from quarterdeck.tui.commands import commands_for
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+    from quarterdeck.tui.app import ConsoleApp
 
 PLACEHOLDER = "prompt: Enter sends, ctrl+j is a new line, @path attaches a file"
 _FOLDED_FROM = 3000
 """Longer pastes are shown as one word: a text area lays out all it holds."""
 MOST_HISTORY = 200
+_AT_ONCE, _WHILE_TYPING = ("submit", "write", "back"), ("editor", "page_up", "page_down")
 _MOST_PASTES = 20
 """Older ones are forgotten; the history may name more."""
 
@@ -91,14 +99,8 @@ class Writing(Protocol):
     typing: bool
     """Whether the keys are meant for the box."""
 
-    def send(self) -> None:
-        """Enter."""
-
-    def do_write(self) -> None:
-        """Tab: the keys go elsewhere."""
-
-    def do_back(self) -> None:
-        """Esc."""
+    def action_run(self, command: str) -> None:
+        """Do a command of the table: Enter, Tab or Esc was pressed."""
 
 
 class PromptBox(TextArea):
@@ -134,8 +136,29 @@ class PromptBox(TextArea):
         )
         self.cursor_blink = False
         self.draft = draft
+        self._at_once: dict[str, str] = {}
+        """Commands that say where the next keys go, by key."""
         self._early = draft.text
         """Typed before the box was there."""
+
+    def _post_register(self, app: App[Any]) -> None:
+        """Before the first key: the keys of the chat that are no text."""
+        super()._post_register(app)
+        table = cast("ConsoleApp", app).key_table
+        for command in commands_for("chat", keys=table):
+            keys = [key for key in command.keys if not is_text(key)]
+            if command.id in _AT_ONCE:
+                self._at_once |= dict.fromkeys(keys, command.id)
+            elif table is not None and command.id in _WHILE_TYPING:
+                self._rebind(f"screen.run('{command.id}')", keys)
+
+    def _rebind(self, action: str, keys: Sequence[str]) -> None:
+        """Other keys for a command that is there while somebody types."""
+        bound = self._bindings.key_to_bindings
+        mine = {key for key, each in bound.items() if any(binding.action == action for binding in each)}
+        self._bindings.key_to_bindings = {key: each for key, each in bound.items() if key not in mine} | {
+            key: [Binding(key, action, show=False)] for key in keys
+        }
 
     def on_mount(self) -> None:
         """What was typed before."""
@@ -170,11 +193,11 @@ class PromptBox(TextArea):
         if not screen.typing:
             event.prevent_default()  # a command: it goes on to the screen
             return
-        at_once = {"enter": screen.send, "tab": screen.do_write, "shift+tab": screen.do_write, "escape": screen.do_back}
-        if event.key in at_once:
+        command = self._at_once.get(event.key)
+        if command is not None:
             event.stop()
             event.prevent_default()
-            at_once[event.key]()
+            screen.action_run(command)
 
     async def _on_paste(self, event: events.Paste) -> None:
         event.stop()

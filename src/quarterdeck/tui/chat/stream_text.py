@@ -137,6 +137,12 @@ class StreamText(LinesView):
         gap = self.size.width - 2 - width_of(runs)
         return Line((Run(" "), *runs, Run(" " * gap), Run(thumb, FAINT if self.following else MUTED)))
 
+    def every_line(self) -> list[Line]:
+        """All that was said, as it is broken now; without the thumb."""
+        if not self._turns:
+            return list(self.empty)
+        return [Line((Run(" "), *self.transcript.line(at).runs)) for at in range(self.transcript.length)]
+
     def _thumb(self, y: int) -> str:
         height, length = self._window
         if length <= height or not height:

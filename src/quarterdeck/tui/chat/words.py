@@ -13,25 +13,27 @@ from quarterdeck.tui.lines import ACCENT, EMPTY_LINE, MUTED, STRONG, WARN, Line,
 if TYPE_CHECKING:
     from quarterdeck.tui.chat.sitting import Sitting
 
-_TYPING = (("Enter", "send"), ("Tab", "columns"), ("^J", "new line"), ("@path", "attach"), ("^E", "editor"))
+_TYPING = (("submit", "send"), ("write", "columns"), ("^J", "new line"), ("@path", "attach"), ("editor", "editor"))
 _READING = (
-    ("Tab", "write"),
-    ("a", "add"),
-    ("m", "model"),
-    ("R", "retry"),
-    ("s", "settings"),
-    ("v", "vote"),
-    ("y", "copy"),
-    ("f", "raw"),
-    ("?", "help"),
+    ("write", "write"),
+    ("add_column", "add"),
+    ("change_column", "model"),
+    ("retry_column", "retry"),
+    ("chat_settings", "settings"),
+    ("vote", "vote"),
+    ("copy", "copy"),
+    ("formatted", "raw"),
+    ("help", "help"),
 )
 
 
 def hints(*, typing: bool, busy: bool) -> tuple[tuple[str, str], ...]:
-    """The keys that matter now."""
+    """The commands that matter now, by id."""
     if typing:
-        return (("Esc", "cancel all"), *_TYPING[1:]) if busy else _TYPING
-    return (("Esc", "cancel all"), ("x", "cancel this"), *_READING) if busy else (("Esc", "back"), *_READING)
+        return (("back", "cancel all"), *_TYPING[1:]) if busy else _TYPING
+    return (
+        (("back", "cancel all"), ("cancel_column", "cancel this"), *_READING) if busy else (("back", "back"), *_READING)
+    )
 
 
 def asides(sitting: Sitting) -> list[tuple[str, str]]:
@@ -64,7 +66,7 @@ def empty_lines(column: Column | None, sitting: Sitting, width: int) -> list[Lin
     if column is None:
         texts = [
             "No model is chosen yet.",
-            "Tab, then a: adds one, of any endpoint. c on a row of the fleet does, too.",
+            "Tab, then a: adds one, of any endpoint. C on a row of the fleet does, too.",
         ]
     else:
         texts = ["Nothing was asked yet.", "Enter sends what you type to all columns."]

@@ -31,11 +31,11 @@ def raw_section(view: EndpointView, width: int) -> Section:
         for name, value in raw_values(engine):
             lines += _line(name, value, _origin(view.origins, name), width)
     if len(view.engines) > _ENGINES_SHOWN:
-        more = f"{INDENT}… {len(view.engines) - _ENGINES_SHOWN} more engines; y copies all"
+        more = f"{INDENT}… {len(view.engines) - _ENGINES_SHOWN} more engines; c copies all"
         lines.append(Line((Run(more, MUTED),)))
     for name, origin in _others(view):
         lines += _line(name, "", origin, width)
-    return Section("Raw values and where they came from", lines, "y copies them")
+    return Section("Raw values and where they came from", lines, "c copies them")
 
 
 def raw_values(engine: EngineReading) -> list[tuple[str, str]]:

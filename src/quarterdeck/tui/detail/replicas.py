@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from quarterdeck.format import count, duration, percent, printable, rate
-from quarterdeck.model.fleet import EndpointView, ReplicaView
+from quarterdeck.model.fleet import EndpointView
+from quarterdeck.model.replica import ReplicaView
 from quarterdeck.tui.cells import NEARLY_FULL
 from quarterdeck.tui.detail.parts import INDENT, Column, Section, bulleted, table
 from quarterdeck.tui.lines import FAINT, MUTED, PLAIN, WARN, Line, Run, cell_width

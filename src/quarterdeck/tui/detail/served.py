@@ -12,7 +12,7 @@ from quarterdeck.tui.cells import Moment
 from quarterdeck.tui.detail.parts import INDENT, Section, flow, wrapped
 from quarterdeck.tui.facts import more_model_facts, spill
 from quarterdeck.tui.lines import BAD, FAINT, MUTED, PLAIN, WARN, Line, Run, cell_width, fit, width_of
-from quarterdeck.tui.states import model_look
+from quarterdeck.tui.model_states import model_look
 
 if TYPE_CHECKING:  # the preview is part of the first frame
     from quarterdeck.model.reading import Deployment, LoraAdapter

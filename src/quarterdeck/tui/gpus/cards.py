@@ -75,7 +75,7 @@ def _card(entry: Entry, shown: Shown, width: int) -> list[Line]:
     chosen = entry.key == shown.selected
     edge = Run("▌ " if chosen else "  ", ACCENT)
     named = [edge, Run(f"{gpu.index} ", STRONG), Run(short_name(gpu), STRONG if chosen else PLAIN)]
-    if shown.order.id != "machine":
+    if shown.order.id != "host":
         named.append(Run(f" · {printable(host.name, 30)}", MUTED))
     told = [run for mark in marks(gpu, shown.now)[:2] for run in (Run("  "), Run(mark.word, mark.tone))]
     bars = max(8, width - 41)

@@ -62,7 +62,7 @@ def _row(entry: Entry, shown: Shown, width: int, names: int) -> tuple[Run, ...]:
     host, gpu = entry
     chosen = entry.key == shown.selected
     runs = [Run("▌" if chosen else " ", ACCENT)]
-    if shown.order.id != "machine" or shown.filtered:
+    if shown.order.id != "host" or shown.filtered:
         runs.append(Run(fit(printable(host.name, 40), min(14, max(6, width // 8))) + " ", PLAIN))
     runs.append(Run(f"{gpu.index:>2} ", STRONG if chosen else MUTED))
     if width >= ROOMY:

@@ -7,7 +7,8 @@ from itertools import groupby
 from typing import NamedTuple
 
 from quarterdeck.model.host import HostView
-from quarterdeck.tui.gpus.scene import Entry, Key, Letters, Order
+from quarterdeck.tui.columns import Order
+from quarterdeck.tui.gpus.scene import Entry, Key, Letters
 from quarterdeck.tui.lines import Line
 
 
@@ -44,7 +45,7 @@ class Shown(NamedTuple):
 
 def groups(shown: Shown) -> list[tuple[HostView | None, list[Entry]]]:
     """The GPUs below their machines; all together where they are sorted otherwise."""
-    if shown.order.id != "machine":
+    if shown.order.id != "host":
         return [(None, list(shown.entries))]
     found = {name: list(group) for name, group in groupby(shown.entries, key=lambda entry: entry.host.name)}
     hosts = [host for host in shown.hosts if host.name in found or not (host.gpus or shown.filtered)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from string import ascii_letters
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from quarterdeck.model.gpu import GpuProcess, GpuView, Holder
 from quarterdeck.model.holdings import Part, PartKind, parts
 from quarterdeck.model.host import HostView
 from quarterdeck.tui.cells import Moment
+from quarterdeck.tui.columns import Order
 from quarterdeck.tui.hosts import OLD_S
 from quarterdeck.tui.lines import BAD, MUTED, WARN, Run, cell_width, width_of
 
@@ -60,57 +61,24 @@ class Mark(NamedTuple):
     text: str
 
 
-class Order(NamedTuple):
-    """A way to sort."""
-
-    id: str
-    label: str
-    key: Callable[[Entry], float]
-
-
-def _largest_first(value: float | None) -> float:
-    return math.inf if value is None else -value
-
-
 ORDERS = (
-    Order("machine", "by machine", lambda _: 0.0),
-    Order("trouble", "trouble first", lambda entry: -_gravity(entry.gpu)),
-    Order("util", "busiest first", lambda entry: _largest_first(entry.gpu.utilization)),
-    Order("memory", "fullest first", lambda entry: _largest_first(entry.gpu.memory_fraction)),
-    Order("heat", "hottest first", lambda entry: _largest_first(entry.gpu.temperature_c)),
+    Order("host", "by machine", "", lambda _: 0.0, turned_label="by machine, the last first"),
+    Order("state", "trouble first", "", lambda entry: _gravity(entry.gpu), None, True, "trouble last"),
+    Order("load", "busiest first", "", lambda entry: entry.gpu.utilization, None, True, "idlest first"),
+    Order("memory", "fullest first", "", lambda entry: entry.gpu.memory_fraction, None, True, "emptiest first"),
+    Order("heat", "hottest first", "", lambda entry: entry.gpu.temperature_c, None, True, "coolest first"),
 )
 """Equal GPUs stay in the order of the fleet file; unknown numbers come last."""
 
 
-def entries(fleet: FleetSnapshot, order: Order, needle: str) -> list[Entry]:
-    """The GPUs that the filter keeps, sorted."""
-    found = [Entry(host, gpu) for host in fleet.hosts for gpu in host.gpus]
-    return sorted((entry for entry in found if matches(entry, needle)), key=order.key)
+def machines(fleet: FleetSnapshot, order: Order) -> tuple[HostView, ...]:
+    """The machines, in the order of the fleet file; from the last where they are sorted so."""
+    return fleet.hosts[::-1] if order.id == "host" and order.turned else fleet.hosts
 
 
-def matches(entry: Entry, needle: str) -> bool:
-    """Whether a filter keeps a GPU: ``needle`` is in its host, name, marks, or in what holds its memory; "!x" keeps the others."""
-    wanted = needle.strip().casefold()
-    inverse = wanted.startswith("!")
-    wanted = wanted.removeprefix("!").strip()
-    if not wanted:
-        return True
-    return any(wanted in field.casefold() for field in _fields(entry)) is not inverse
-
-
-def _fields(entry: Entry) -> Iterable[str]:
-    host, gpu = entry
-    yield from (host.name, f"gpu {gpu.index}", gpu.name or "", gpu.uuid or "")
-    yield from (mark.word for mark in marks(gpu, host.at or 0.0))
-    for process in gpu.processes or ():
-        yield from (
-            process.name or "",
-            process.user or "",
-            process.model or "",
-            process.endpoint or "",
-            str(process.pid),
-        )
-        yield from ("orphan",) if process.holder is Holder.ORPHAN else ()
+def entries(hosts: Iterable[HostView]) -> list[Entry]:
+    """Every GPU."""
+    return [Entry(host, gpu) for host in hosts for gpu in host.gpus]
 
 
 def short_name(gpu: GpuView) -> str:

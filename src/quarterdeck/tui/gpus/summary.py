@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from quarterdeck.format import percent, printable, size
+from quarterdeck.tui.columns import Order
 from quarterdeck.tui.gpus.pieces import is_stale
-from quarterdeck.tui.gpus.scene import Entry, Order, marks
+from quarterdeck.tui.gpus.scene import Entry, marks
 from quarterdeck.tui.lines import BAD, FAINT, MUTED, PLAIN, STRONG, WARN, Line, Run, cut, spread, width_of
 
 
@@ -28,11 +29,14 @@ def summary_line(summary: Summary, now: float, width: int) -> Line:
     of = f"{len(shown)} of {total}" if len(shown) != total else str(total)
     runs = [Run(" GPUs ", STRONG), Run(of, PLAIN), Run(f" on {machines} machine{'s' if machines != 1 else ''}", MUTED)]
     troubled = [mark.tone for entry in shown for mark in marks(entry.gpu, now)[:1]]
+    told = [Run(f"  /{printable(needle.strip(), 24)} ", WARN)] if needle.strip() else []
+    runs = list(cut(runs, width - width_of(told)))
     for part in (_troubles(troubled), *_sums(current)):
-        if part and width_of(runs) + width_of(part) + 3 <= width:
-            runs += [Run("   "), *part]
-    told = [Run(f"/{printable(needle, 24)}  ", WARN)] if needle else []
-    return Line(spread(cut(runs, width), [*told, Run(f"{order.label} ", FAINT)], width), "head")
+        if part and width_of(runs) + width_of(part) + 3 <= width - width_of(told):
+            runs = [*runs, Run("   "), *part]
+    how = Run(f" {order.words} " if order.id == "host" else f" {order.words} {order.arrow} ", FAINT)
+    fits = width_of(runs) + width_of([*told, how]) < width
+    return Line(spread(runs, [*told, how] if fits else told, width), "head")
 
 
 def _troubles(tones: Sequence[str]) -> list[Run]:

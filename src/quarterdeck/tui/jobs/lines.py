@@ -10,6 +10,8 @@ from quarterdeck.format import age, percent, printable, size
 from quarterdeck.model.actions import BY_ID
 from quarterdeck.model.job import Job, JobState
 from quarterdeck.tui.bars import bar
+from quarterdeck.tui.columns import Order, titled
+from quarterdeck.tui.helping.legend import Sign
 from quarterdeck.tui.lines import (
     FAINT,
     MUTED,
@@ -57,22 +59,59 @@ LOOKS = {
 }
 
 
-def header(width: int) -> Line:
-    """The titles."""
+COLUMNS = (
+    Sign("STATE", "How the job is, in a word."),
+    Sign("ACTION", "What is done, as the menu calls it; on narrow terminals it stands before what it is done to."),
+    Sign("WHAT", "To which model on which endpoint, or to which endpoint."),
+    Sign("PROGRESS", "How much of it is done; in its place, how a job ended that has ended."),
+    Sign("RATE", "Bytes a second; where there is none, what it does just now."),
+    Sign("TIME LEFT", "At that rate."),
+    Sign("AGE", "How long ago it was asked for."),
+)
+"""The titles, and what stands below each."""
+FACTS = (
+    Sign("phase", "What its worker does just now."),
+    Sign("bytes", "How many of how many are there, how fast, and for how long still."),
+    Sign("options", "What was asked for with it."),
+    Sign("asked", "When, and by whom."),
+    Sign("took", "How long its worker has been at it, or was."),
+    Sign("worker", "The process that does it; it goes on without this console."),
+    Sign("attempts", "How often it was begun: more than once after R."),
+)
+"""What is told of the selected one."""
+
+
+def header(width: int, order: Order | None = None) -> Line:
+    """The titles, with an arrow at the one that sorts."""
+
+    def title(column: str, text: str, cells: int = 0, before: str = "", *, right: bool = False) -> Run:
+        shown = titled(text, column, order)
+        fitted = fit(shown, cells, right=right) if cells else shown
+        return Run(before + fitted, STRONG if shown != text else MUTED)
+
+    what = title("what", "WHAT", before="    " if width < _BARE else "")
     if width < _BARE:
-        return Line(spread((Run("    WHAT", MUTED),), (Run("STATE ", MUTED),), width), "head")
-    left = [Run("   " + fit("STATE", _STATE), MUTED)]
+        return Line(spread((what,), (title("state", "STATE"), Run(" ")), width), "head")
+    left = [title("state", "STATE", _STATE, "   ")]
     if width >= _FULL_FROM:
-        left.append(Run(fit("ACTION", _ACTION), MUTED))
-    left.append(Run("WHAT", MUTED))
-    return Line(
-        spread(
-            left,
-            (Run(f"{'PROGRESS' if width < _FULL_FROM else 'PROGRESS, RATE, TIME LEFT'}  {'AGE':>{_AGE}} ", MUTED),),
-            width,
-        ),
-        "head",
-    )
+        left.append(title("action", "ACTION", _ACTION))
+    far = title("progress", "PROGRESS" if width < _FULL_FROM else "PROGRESS, RATE, TIME LEFT")
+    return Line(spread((*left, what), (far, title("age", "AGE", _AGE, "  ", right=True), Run(" ")), width), "head")
+
+
+_GOING = 1e12
+_RANKS = {state: rank for rank, state in enumerate(LOOKS)}
+ORDERS = (
+    Order("time", "newest first", "age", lambda job: -job.created - (0.0 if job.state.ended else _GOING), turned_label="oldest first"),
+    Order("state", "by state", "state", lambda job: _RANKS[job.state]),
+    Order("name", "by name", "what", lambda job: job.order.about.casefold()),
+    Order("action", "by action", "action", lambda job: label(job).casefold()),
+    Order("done", "furthest first", "progress", lambda job: job.progress.fraction, None, True, "least done first"),
+)  # fmt: skip
+"""The newest first: those that go on before those that have ended."""
+IN_TURN = 3
+TITLES = {"STATE": "state", "ACTION": "action", "WHAT": "name", "PROGRESS": "done", "AGE": "time"}
+"""The orders that titles stand for."""
 
 
 def row_line(job: Job, width: int, unix: float, *, selected: bool) -> Line:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from quarterdeck.tui.helping.legend import Sign
 from quarterdeck.tui.lines import BAD, FAINT, MUTED, PLAIN, WARN, Line, Run, wrap
 
 _BAD = re.compile(
@@ -15,6 +16,15 @@ _LOW = re.compile(
     r"\b(?:DEBUG|TRACE|level=debug)\b|\"(?:GET|HEAD) /(?:health|metrics|slots|api/ps|api/tags|v1/models)\b"
 )
 FOUND = "accent"
+SIGNS = (
+    Sign("red", "An error, by the words that servers use for levels.", BAD),
+    Sign("yellow", "A warning.", WARN),
+    Sign("pale", "Debugging, and polls of the server's own pages.", FAINT),
+    Sign("found", "What is searched for; on top: in how many lines it is.", FOUND),
+    Sign("following", "The newest line stays in view; moving up ends that, f begins it again."),
+    Sign("── … ──", "What the console itself says about the log: that lines before are no longer kept, or that it ended.", MUTED),
+)  # fmt: skip
+"""Tones and signs, and what they mean."""
 
 
 def tone_of(text: str) -> str:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from quarterdeck.format import DASH, age, percent, printable, rate, size
 from quarterdeck.model.fleet import Boundary
 from quarterdeck.model.models import ModelState
-from quarterdeck.tui.columns import MARKER, Layout, Place
+from quarterdeck.tui.columns import MARKER, Layout, Order, Place
 from quarterdeck.tui.facts import spill
 from quarterdeck.tui.lines import ACCENT, FAINT, MUTED, PLAIN, STRONG, WARN, Line, Run, cell_width, cut, fit
-from quarterdeck.tui.models.rows import Group, ModelRow, Order, Shown
-from quarterdeck.tui.states import look, model_look
+from quarterdeck.tui.model_states import model_look
+from quarterdeck.tui.models.rows import Group, ModelRow, Shown
+from quarterdeck.tui.states import look
 
 if TYPE_CHECKING:
     from quarterdeck.model.chat.price import Price

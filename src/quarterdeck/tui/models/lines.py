@@ -11,6 +11,7 @@ from quarterdeck.model.models import ModelState
 from quarterdeck.tui.detail.parts import flow
 from quarterdeck.tui.facts import spill
 from quarterdeck.tui.lines import EMPTY_LINE, FAINT, MUTED, PLAIN, STRONG, WARN, Line, Run, cell_width, spread, wrap
+from quarterdeck.tui.model_states import model_look
 from quarterdeck.tui.models.cells import (
     Known,
     context_text,
@@ -24,7 +25,7 @@ from quarterdeck.tui.models.cells import (
 )
 from quarterdeck.tui.models.rows import Group, ModelRow, Shown
 from quarterdeck.tui.models.state import ModelsState
-from quarterdeck.tui.states import look, model_look
+from quarterdeck.tui.states import look
 
 _COUNTED = (ModelState.FAILED, ModelState.LOADING, ModelState.LOADED, ModelState.SLEEPING)
 _EXTERNAL = ": a prompt leaves your machines"
@@ -41,7 +42,7 @@ def summary_line(rows: Sequence[ModelRow], kept: int, state: ModelsState, width:
         for each in _COUNTED
         if words[each]
     ]
-    how = [f"by name, {state.order.label}" if state.grouped else state.order.label]
+    how = [f"by name, {state.order.words}" if state.grouped else state.order.words]
     if state.needle.strip():
         found = Run(f"/{printable(state.needle.strip(), 24)} {kept} of {len(rows)} ", WARN)
         for right in ((found, Run(f" {how[0]} ", FAINT)), (found,)):

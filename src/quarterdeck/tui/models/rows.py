@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from quarterdeck.model.fleet import Boundary
 from quarterdeck.model.models import ModelReading, ModelState
-from quarterdeck.tui.states import look, model_look
+from quarterdeck.tui.columns import Order, in_order
+from quarterdeck.tui.model_states import model_look
+from quarterdeck.tui.states import look
 
 if TYPE_CHECKING:
     from quarterdeck.model.fleet import EndpointView, FleetSnapshot
@@ -17,7 +19,7 @@ Key = tuple[str, str, int]
 """A row's identity across refreshes: endpoint, model, and which of several that are called the same; of a group ("", name, 0)."""
 _LONGEST = 300
 """Characters of a name that are compared."""
-_IN_MEMORY = (ModelState.LOADED, ModelState.LOADING, ModelState.SLEEPING)
+IN_MEMORY = (ModelState.LOADED, ModelState.LOADING, ModelState.SLEEPING)
 _STATES = (
     ModelState.FAILED,
     ModelState.LOADING,
@@ -26,6 +28,7 @@ _STATES = (
     ModelState.SERVED,
     ModelState.INSTALLED,
 )
+_BOUNDARIES = (Boundary.EXTERNAL, Boundary.VPC, Boundary.LOCAL)
 _RANKS = {state: rank for rank, state in enumerate(_STATES)}
 
 
@@ -70,32 +73,34 @@ class Shown(NamedTuple):
         return self.row.rows if isinstance(self.row, Group) else (self.row,)
 
 
-class Order(NamedTuple):
-    """A way to sort; ``column`` is where its arrow stands."""
-
-    id: str
-    label: str
-    column: str
-    arrow: str
-    key: Callable[[ModelRow], tuple[float | str, ...]]
-
-
 def rank(row: ModelRow) -> int:
     """By state: what failed and what is in memory first, what an endpoint told that is gone last."""
     return _RANKS[row.model.state] if row.answers else len(_RANKS)
 
 
-def _largest_first(value: float | None) -> float:
-    return math.inf if value is None else -value
+def _folded(value: str | None) -> str | None:
+    return value.casefold() if value else None
+
+
+def _on_gpu(model: ModelReading) -> float | None:
+    return model.vram_bytes / model.size_bytes if model.vram_bytes is not None and model.size_bytes else None
 
 
 ORDERS = (
-    Order("state", "failed and in memory first", "state", "↑", lambda row: (rank(row), row.name)),
-    Order("name", "by name", "name", "↑", lambda row: (row.name, rank(row))),
-    Order("size", "largest first", "size", "↓", lambda row: (_largest_first(row.model.size_bytes), row.name)),
-    Order("endpoint", "by endpoint", "endpoint", "↑", lambda row: (row.view.name.casefold(), rank(row), row.name)),
-)
-"""Equal rows stay as their endpoints tell them; unknown sizes come last."""
+    Order("state", "failed and in memory first", "state", rank, lambda row: row.name, turned_label="on disk first"),
+    Order("name", "by name", "name", lambda row: row.name, rank),
+    Order("size", "largest first", "size", lambda row: row.model.size_bytes, lambda row: row.name, True, "smallest first"),
+    Order("endpoint", "by endpoint", "endpoint", lambda row: row.view.name.casefold(), lambda row: (rank(row), row.name)),
+    Order("host", "by machine", "host", lambda row: _folded(row.view.host), lambda row: row.name),
+    Order("boundary", "external first", "boundary", lambda row: _BOUNDARIES.index(row.view.boundary), lambda row: row.name, turned_label="local first"),
+    Order("gpu", "least on GPUs first", "gpu", lambda row: _on_gpu(row.model), lambda row: row.name, turned_label="most on GPUs first"),
+    Order("quant", "by quantisation", "quant", lambda row: _folded(row.model.quantization), lambda row: row.name),
+    Order("context", "longest context first", "context", lambda row: row.model.context_length, lambda row: row.name, True, "shortest context first"),
+    Order("stays", "soonest out of memory first", "stays", lambda row: row.model.expires_at, lambda row: row.name, turned_label="longest in memory first"),
+)  # fmt: skip
+"""Equal rows stay as their endpoints tell them; what isn't known comes last."""
+IN_TURN = 4
+"""As many of them come in turn; the others have keys of their own, or a click on the title."""
 
 
 def model_rows(fleet: FleetSnapshot) -> list[ModelRow]:
@@ -151,44 +156,31 @@ def _name(model: ModelReading) -> str:
 # ---- the filter
 
 
-def matches(row: ModelRow, needle: str) -> bool:
-    """Whether a filter keeps a row: every word is in what is told of it, and no word of "!word" is."""
-    words = needle.casefold().split()
-    if not words:
-        return True
-    text = haystack(row)
-    return all((word[1:] not in text or word == "!") if word.startswith("!") else word in text for word in words)
-
-
-def haystack(row: ModelRow) -> str:
-    """All that a filter looks at: name, endpoint, engine, machine, state, boundary, quantisation, parameters."""
+def told_of(row: ModelRow) -> tuple[str | None, ...]:
+    """All that a word of a filter looks at: name, endpoint, engine, machine, state, boundary, quantisation, parameters."""
     view, model = row.view, row.model
     seen = model_look(model.state) if row.answers else look(view.state)
-    adapter = f"lora adapter of {model.parent[:_LONGEST]}" if model.parent is not None else ""
-    fields = (
+    adapter = f"lora adapter of {model.parent[:_LONGEST]}" if model.parent is not None else None
+    return (
         model.id[:_LONGEST],
         view.name,
-        view.engine or "",
-        view.host or "",
+        view.engine,
+        view.host,
         seen.word,
         view.boundary.value,
-        model.quantization or "",
-        model.parameters or "",
+        model.quantization,
+        model.parameters,
         adapter,
     )
-    return "\n".join(fields).casefold()
 
 
 # ---- the order
 
 
-def arranged(rows: Iterable[ModelRow], order: Order, needle: str, *, grouped: bool) -> list[Shown]:
-    """The rows that the filter keeps, sorted, each LoRA adapter below its model; ``grouped``: by name, under titles."""
-    kept = [row for row in rows if matches(row, needle)] if needle.strip() else list(rows)
-    kept.sort(key=order.key)
-    if grouped:
-        return _in_groups(kept)
-    return _below_parents(kept)
+def arranged(rows: Iterable[ModelRow], order: Order, *, grouped: bool) -> list[Shown]:
+    """The rows, sorted, each LoRA adapter below its model; ``grouped``: by name, under titles."""
+    ordered = in_order(rows, order)
+    return _in_groups(ordered) if grouped else _below_parents(ordered)
 
 
 def _below_parents(rows: Sequence[ModelRow]) -> list[Shown]:

@@ -12,7 +12,7 @@ from quarterdeck.tui.lines import EMPTY_LINE, Line
 from quarterdeck.tui.models.cells import Known, header, row_line, told_columns, wanted_widths
 from quarterdeck.tui.models.columns import layout
 from quarterdeck.tui.models.rows import ModelRow, Shown, arranged, model_rows, same_told
-from quarterdeck.tui.widgets.selection import RowsView
+from quarterdeck.tui.widgets.selection import Remembering, RowsView
 
 if TYPE_CHECKING:
     from quarterdeck.model.fleet import EndpointView
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from quarterdeck.tui.models.state import ModelsState
 
 
-class ModelTable(RowsView):
+class ModelTable(Remembering, RowsView):
     """One row a model of an endpoint, under a line of titles. What was selected stays selected wherever it moves."""
 
     def __init__(self, state: ModelsState) -> None:
-        super().__init__(id="models")
-        self.state = state
+        super().__init__(state, id="models")
+        self.state: ModelsState = state
         self.all: list[ModelRow] = []
         self.rows: list[Shown] = []
         self.empty: list[Line] = []
@@ -34,7 +34,7 @@ class ModelTable(RowsView):
         self._known = Known()
         self._layout = Layout(0, ())
         self._made_of: tuple[EndpointView, ...] = ()
-        self._restored = False
+        self._timed = False
 
     @property
     def count(self) -> int:
@@ -68,7 +68,7 @@ class ModelTable(RowsView):
         jobs = self._known.jobs if new.jobs is old.jobs else _working(new)
         self._known = Known(frame.unix, self.state.licences, jobs)
         changed = new.endpoints is not old.endpoints and self._make_rows(new)
-        if changed or new.jobs is not old.jobs:
+        if changed or new.jobs is not old.jobs or self._timed:
             self.rearrange()
         self.update_lines()
 
@@ -90,10 +90,21 @@ class ModelTable(RowsView):
         """Find rows and columns anew: another snapshot, order, filter, mode or width."""
         state = self.state
         state.told |= told_columns(self.all, self._known)
-        self.rows = arranged(self.all, state.order, state.needle, grouped=state.grouped)
+        self.rows = arranged(self._kept(), state.order, grouped=state.grouped)
         self._layout = layout(max(0, self.full_width - 1), wanted_widths(self.all, self._known), state.told)
         self._find_selected()
         self.set_length(len(self.rows) + 1)
+
+    def _kept(self) -> list[ModelRow]:
+        """What the filter keeps."""
+        if not self.needle.strip():
+            self.said, self._timed = "", False
+            return self.all
+        from quarterdeck.tui.sieve import sieved
+
+        kept = sieved(self.all, self.needle, "models", self._frame, self.state.licences)
+        self.said, self._timed = kept.said, kept.timed
+        return kept.rows
 
     def change(self) -> None:
         """The state says otherwise."""
@@ -146,11 +157,9 @@ class ModelTable(RowsView):
             return self.acted_on
         return list(shown.models)
 
-    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Where it is scrolled to is remembered."""
-        super().watch_scroll_y(old_value, new_value)
-        if self._restored:
-            self.state.top = round(new_value)
+    def order_at(self, x: int) -> str:
+        """By the columns shown."""
+        return self._layout.order_at(x, self.state.orders)
 
     # ---- drawing
 
@@ -174,9 +183,7 @@ class ModelTable(RowsView):
     def resized(self) -> None:
         """Other columns may fit now. The first size is the moment to scroll to where one was."""
         self.rearrange()
-        if not self._restored and self.window:
-            self._restored = True
-            self.scroll_to(y=self.state.top, animate=False, immediate=True)
+        self.restore()
         self.keep_in_view()
 
 

@@ -2,52 +2,73 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import Binding, BindingsMap, BindingType
 
 from quarterdeck.engine.recording.times import HINT, position_of
 from quarterdeck.errors import UsageError
 from quarterdeck.format import printable
 from quarterdeck.tui.app import ConsoleApp
-from quarterdeck.tui.commands import COMMANDS, LIVE_ONLY
+from quarterdeck.tui.commands import COMMANDS, LIVE_ONLY, with_keys
 from quarterdeck.tui.replay.bar import bar
 from quarterdeck.tui.screens.base import ConsoleScreen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from quarterdeck.config.keymap import Wish
     from quarterdeck.engine.recording.player import Player
+    from quarterdeck.tui.keymap import KeyTable
     from quarterdeck.tui.screens.form import Answers
 
 REFUSAL = "this is a recording: nothing can be asked or changed"
 FURTHER_S = 60.0
+HINTS = (
+    ("replay_play", "play"),
+    ("replay_previous replay_next", "event"),
+    ("replay_back replay_step", "step"),
+    ("replay_slower replay_faster", "speed"),
+    ("replay_seek", "time"),
+    ("help", "help"),
+    ("leave", "quit"),
+)
 _READ_S = 8.0
+
+
+def replay_bindings(keys: KeyTable | None = None) -> list[BindingType]:
+    """The keys of the recording; the same on every view, as on the fleet's."""
+    found = (command if keys is None else keys.command(command, "fleet") for command in COMMANDS if command.replay)
+    return [
+        Binding(",".join(command.keys), f"replay('{command.id}')", command.label, show=False, priority=True)
+        for command in found
+        if command.keys
+    ]
 
 
 class ReplayApp(ConsoleApp):
     """Draws what a player plays."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(",".join(command.keys), f"replay('{command.id}')", command.label, show=False, priority=True)
-        for command in COMMANDS
-        if command.replay
-    ]
-    replay_hints = (
-        ("Space", "play"),
-        ("[ ]", "event"),
-        (", .", "step"),
-        ("< >", "speed"),
-        ("@", "time"),
-        ("?", "help"),
-        ("q", "quit"),
-    )
+    BINDINGS: ClassVar[list[BindingType]] = replay_bindings()
 
-    def __init__(self, player: Player, *, theme_folders: Sequence[Path] | None = None) -> None:
-        """Shows the first moment at once; plays when it is mounted."""
+    def __init__(
+        self,
+        player: Player,
+        *,
+        theme_folders: Sequence[Path] | None = None,
+        keys: tuple[Wish, ...] = (),
+        problems: Sequence[str] = (),
+    ) -> None:
+        """Shows the first moment at once; plays when it is mounted. ``keys``: other ones for commands."""
         self.player = player
-        super().__init__(player.fleet, make_engine=lambda _: player, theme_folders=theme_folders)
+        fleet = replace(player.fleet, keys=keys)
+        super().__init__(fleet, make_engine=lambda _: player, theme_folders=theme_folders, problems=problems)
+        if self.key_table is not None:
+            self._bindings = BindingsMap(
+                [Binding("ctrl+c", "end", "Quit", show=False, priority=True), *replay_bindings(self.key_table)]
+            )
         self.set_reactive(ConsoleApp.fleet, player.snapshot())
 
     def start(self) -> None:
@@ -72,6 +93,11 @@ class ReplayApp(ConsoleApp):
             position=self.fleet.at - player.recording.ats[0],
             seconds=player.seconds,
         )
+
+    @property
+    def replay_hints(self) -> tuple[tuple[str, str], ...]:  # type: ignore[override]  # as above
+        """Its keys."""
+        return with_keys(HINTS, "fleet", self.key_table)
 
     @property
     def read_only(self) -> bool:

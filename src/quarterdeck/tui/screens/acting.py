@@ -13,6 +13,7 @@ from quarterdeck.tui.screens.base import ConsoleScreen
 if TYPE_CHECKING:
     from quarterdeck.model.fleet import EndpointView
     from quarterdeck.tui.acting.choices import Target
+    from quarterdeck.tui.copying.doing import Copyable
     from quarterdeck.tui.rows import Row
 
 
@@ -64,12 +65,13 @@ class ActingScreen(ConsoleScreen):
         if (
             not (self.takes_keys and self.app.screen is self)
             or event.key in self._bindings.key_to_bindings
-            or len(event.key) > _LONGEST_KEY
+            or (len(event.key) > _LONGEST_KEY and self.console_app.key_table is None)
         ):
             return
         from quarterdeck.tui.acting.choices import of_key
 
-        action = of_key(event.key)
+        keys = self.console_app.key_table
+        action = of_key(event.key) if keys is None else keys.action_of(event.key, self.where)
         if action is not None:
             event.stop()
             event.prevent_default()
@@ -89,6 +91,13 @@ class ActingScreen(ConsoleScreen):
 
         targets = self.targets
         chat_with(self.console_app, self.endpoint_view, targets[0].model if targets else None)
+
+    def to_copy(self) -> Sequence[Copyable]:
+        """URL or id of what is selected or marked, and more of it."""
+        from quarterdeck.tui.copying.what import of_targets
+
+        targets = self.targets
+        return of_targets(targets, self.console_app.watched, *self.console_app.moment) if targets else ()
 
     def do_log(self) -> None:
         """Follow the log of the selected endpoint's server."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from textual.app import ComposeResult
 
 from quarterdeck.tui.alerts import lines
@@ -9,36 +12,43 @@ from quarterdeck.tui.alerts.timeline import sidebar
 from quarterdeck.tui.commands import bindings
 from quarterdeck.tui.contract import Frame
 from quarterdeck.tui.lines import MUTED, STRONG, Line, Run, spread
-from quarterdeck.tui.screens.base import RowsScreen
-from quarterdeck.tui.screens.filtering import FilteringScreen
-from quarterdeck.tui.widgets.alert_table import AlertTable
+from quarterdeck.tui.screens.filtering import ListingScreen
+from quarterdeck.tui.widgets.alert_table import AlertsState, AlertTable
 from quarterdeck.tui.widgets.lines_view import LinesBlock
 from quarterdeck.tui.widgets.status_line import StatusLine
 
+if TYPE_CHECKING:
+    from quarterdeck.tui.copying.doing import Copyable
+
 _HINTS = (
-    ("Esc", "fleet"),
-    ("?", "help"),
-    ("a", "acknowledge"),
-    ("z", "silence"),
-    ("Enter", "endpoint"),
-    ("Tab", "events"),
+    ("back", "fleet"),
+    ("help", "help"),
+    ("acknowledge", "acknowledge"),
+    ("silence", "silence"),
+    ("open", "endpoint"),
+    ("other_list", "events"),
 )
-_EVENT_HINTS = (("Esc", "fleet"), ("?", "help"), ("/", "filter"), ("Enter", "endpoint"), ("Tab", "alerts"))
+_EVENT_HINTS = (
+    ("back", "fleet"),
+    ("help", "help"),
+    ("filter", "filter"),
+    ("open", "endpoint"),
+    ("other_list", "alerts"),
+)
 ALERT = "the selected alert"
 _LEAST_TABLE, _MOST_DETAILS, _LEAST_RECENT, _EMPTY_TABLE = 4, 14, 6, 6
 
 
-class AlertsScreen(FilteringScreen, RowsScreen):
+class AlertsScreen(ListingScreen):
     """Alerts, and below them the selected one in full; or the time line."""
 
     where = "alerts"
     BINDINGS = bindings("alerts")
-    filter_hint = "filter: topic, place or word; !word drops it"
 
-    def __init__(self) -> None:
+    def __init__(self, state: AlertsState) -> None:
         super().__init__()
         self._summary = LinesBlock(id="summary", height=1)
-        self._table = AlertTable()
+        self._table = AlertTable(state)
         self._recent = LinesBlock(id="recent", height=0)
         self._details = LinesBlock(id="details", height=0)
         self._status = StatusLine()
@@ -57,17 +67,21 @@ class AlertsScreen(FilteringScreen, RowsScreen):
     def draw(self, frame: Frame) -> None:
         """Bring a frame to the widgets."""
         self._frame = frame
-        self._summary.show([self._title(frame)])
         self._table.show(frame)
+        self._summary.show([self._title(frame)])
         self.draw_selected()
 
     def _title(self, frame: Frame) -> Line:
         width = self.room.width
-        if not self._table.timeline:
-            return lines.summary(frame.fleet.alerts, width)
-        kept = f"{len(self._table.happenings)} of {len(frame.fleet.happenings)}" if self.needle else ""
-        right = (Run(f"/{self.needle}  {kept} ", MUTED),) if self.needle else ()
-        return Line(spread((Run("  Events  ", STRONG), Run("the newest on top", MUTED)), right, width), "head")
+        seen, fleet = self._table, frame.fleet
+        line = lines.summary(fleet.alerts, width)
+        if seen.timeline:
+            line = Line(spread((Run("  Events  ", STRONG), Run(seen.order.words, MUTED)), (), width), "head")
+        if not self.needle.strip():
+            return line
+        from quarterdeck.tui.sieve import summed_up
+
+        return summed_up(line, self.needle, seen.count, len(fleet.happenings if seen.timeline else fleet.alerts), width)
 
     def draw_selected(self) -> None:
         """What follows the selection."""
@@ -116,24 +130,29 @@ class AlertsScreen(FilteringScreen, RowsScreen):
                 widget.styles.height = height
             self._table.display = table != 0
 
-    # ---- the filter, of what happened
-
     @property
-    def needle(self) -> str:
-        """The filter in force."""
-        return self._table.needle
-
-    def set_needle(self, needle: str) -> None:
-        """Another filter."""
-        self._table.needle = needle
-
-    def do_filter(self) -> None:
-        """Filters what happened; alerts are few."""
-        if not self._table.timeline:
-            self._table.turn()
-        super().do_filter()
+    def filter_hint(self) -> str:  # type: ignore[override]
+        """Of the list that is seen."""
+        if self._table.timeline:
+            return "filter: vllm  !mac  topic:state,restart  age<10m"
+        return "filter: vllm  !mac  severity:critical  state:open  for>10m"
 
     # ---- commands
+
+    def to_copy(self) -> Sequence[Copyable]:
+        """The alert in full, or the event."""
+        from quarterdeck.tui.copying.what import of_alert, of_happening
+
+        alert, happening = self._table.alert, self._table.happening
+        if alert is not None:
+            return of_alert(alert, self.console_app.moment[1])
+        return of_happening(happening) if happening is not None else ()
+
+    def document(self) -> object | None:
+        """Alerts, silences and what happened."""
+        from quarterdeck.tui.saving.documents import of_alerts
+
+        return of_alerts(self.console_app)
 
     def do_back(self) -> None:
         """Clear the filter, else back to the fleet."""
@@ -142,6 +161,7 @@ class AlertsScreen(FilteringScreen, RowsScreen):
 
     def do_other_list(self) -> None:
         """Alerts or events."""
+        self.close_prompt()
         self._table.turn()
         self.console_app.redraw()
 

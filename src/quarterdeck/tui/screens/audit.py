@@ -10,14 +10,24 @@ from quarterdeck.engine.audit import audit_path, read
 from quarterdeck.format import duration, printable
 from quarterdeck.tui.commands import bindings
 from quarterdeck.tui.contract import Frame
+from quarterdeck.tui.helping.legend import Sign
 from quarterdeck.tui.lines import BAD, FAINT, MUTED, PLAIN, STRONG, Line, Run, cut, fit
 from quarterdeck.tui.screens.base import PageScreen
 from quarterdeck.tui.widgets.lines_view import LinesBlock
 from quarterdeck.tui.widgets.status_line import StatusLine
 
-HINTS = (("Esc", "back"), ("r", "read again"), ("?", "help"))
+HINTS = (("back", "back"), ("refresh", "read again"), ("help", "help"))
 MOST = 1000
 _FAILED = ("failed", "refused", "denied", "stuck", "dead")
+SIGNS = (
+    Sign("time", "When, on this machine's clock in UTC.", MUTED),
+    Sign("user", "Who."),
+    Sign("what", "What was done, to which model, on which endpoint or machine."),
+    Sign("begun", "Written before anything is done: a line without another after it was cut off.", MUTED),
+    Sign("done in 2 s", "How it ended, and how long it took; cancelled: somebody stopped it.", MUTED),
+    Sign(_FAILED[0], f"It could not be done, and why. Red, too: {', '.join(_FAILED[1:])}.", BAD),
+)
+"""From left to right."""
 
 
 def audit_line(entry: Mapping[str, object], width: int) -> Line:
@@ -78,6 +88,10 @@ class AuditScreen(PageScreen):
             [audit_line(entry, width) for entry in self._entries] or [Line((Run("  nothing was done yet", MUTED),))]
         )
         self._status.show_status(self.status_of(frame, HINTS))
+
+    def document(self) -> object | None:
+        """Its lines, as `quarterdeck audit --json` prints them."""
+        return [dict(entry) for entry in self._entries]
 
     def do_refresh(self) -> None:
         """Read it again."""

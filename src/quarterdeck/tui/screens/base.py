@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from textual.binding import BindingsMap
 from textual.geometry import Size
 from textual.screen import Screen
 
+from quarterdeck.tui.commands import COMMANDS, bindings, with_keys
 from quarterdeck.tui.contract import Frame
 from quarterdeck.tui.status import Status
 from quarterdeck.tui.widgets.lines_view import LinesBlock
 
 if TYPE_CHECKING:
+    from textual.app import App
+
     from quarterdeck.model.job import Job
     from quarterdeck.tui.app import ConsoleApp
+    from quarterdeck.tui.copying.doing import Copyable
+    from quarterdeck.tui.saving.doing import Kind
     from quarterdeck.tui.visits import Place
     from quarterdeck.tui.widgets.selection import SelectionView
 
@@ -39,6 +45,20 @@ class ConsoleScreen(Screen[None]):
         """The app."""
         return cast("ConsoleApp", self.app)
 
+    def _post_register(self, app: App[Any]) -> None:
+        """Before the first key: other keys, where somebody wants them."""
+        super()._post_register(app)
+        keys = self.console_app.key_table
+        if keys is not None:
+            own = {command.id for command in COMMANDS}
+            others = {
+                key: kept
+                for key, bound in self._bindings.key_to_bindings.items()
+                if (kept := [binding for binding in bound if binding.id not in own])
+            }
+            ours = BindingsMap(bindings(self.where, keys)).key_to_bindings
+            self._bindings.key_to_bindings = {**others, **ours}
+
     def draw(self, frame: Frame) -> None:
         """Draw a frame. Called on the screen that is seen only: on top, or under dialogs."""
         raise NotImplementedError
@@ -54,6 +74,32 @@ class ConsoleScreen(Screen[None]):
     def shows_job(self, job: Job) -> bool:
         """Whether who looks at this screen sees how ``job`` ends."""
         return False
+
+    # ---- copying and saving
+
+    def to_copy(self) -> Sequence[Copyable]:
+        """What there is to copy of what is selected, what is wanted most first."""
+        return ()
+
+    def do_copy(self) -> None:
+        """Copy it; a second time: ask what else."""
+        from quarterdeck.tui.copying.doing import copy
+
+        copy(self.console_app, self.to_copy())
+
+    def document(self) -> object | None:
+        """The data behind the view, ready for JSON; ``None`` where there is none."""
+        return None
+
+    def more_kinds(self) -> Sequence[Kind]:
+        """What else it can be saved as."""
+        return ()
+
+    def do_save(self) -> None:
+        """Save the view in a file."""
+        from quarterdeck.tui.saving.doing import ask
+
+        ask(self.console_app, self)
 
     # ---- panes
 
@@ -89,7 +135,7 @@ class ConsoleScreen(Screen[None]):
             started=app.engine is not None,
             notice=app.notice,
             read_only=app.read_only,
-            hints=hints,
+            hints=with_keys(hints, self.where, app.key_table),
         )
 
     def action_run(self, command: str) -> None:
@@ -98,6 +144,8 @@ class ConsoleScreen(Screen[None]):
             return
         name = f"do_{command}"
         (getattr(self, name, None) or getattr(self.app, name))()
+        if (tour := self.console_app.tour) is not None:
+            tour.did(command, self.where)
 
     def on_mount(self) -> None:
         """The first frame has everything in it that is known."""
@@ -105,8 +153,12 @@ class ConsoleScreen(Screen[None]):
 
     @property
     def room(self) -> Size:
-        """The size of the screen, also before its first layout."""
-        return self.size if self.size.width else self.app.size
+        """The size of the screen, also before its first layout; without what the tour or the first hint takes of it."""
+        size = self.size if self.size.width else self.app.size
+        tour, first_run = self.console_app.tour, self.console_app.first_run
+        taken = tour.taken(size.width, size.height) if tour is not None else 0
+        taken += first_run.taken(self) if first_run is not None else 0
+        return Size(size.width, max(1, size.height - taken)) if taken else size
 
     def on_screen_resume(self) -> None:
         """On top again: draw the newest at once. (The first time that was done when it was mounted.)"""
@@ -127,7 +179,7 @@ class PageScreen(ConsoleScreen):
     @property
     def page(self) -> LinesBlock:
         """The lines."""
-        return self.query_one(LinesBlock)
+        raise NotImplementedError
 
     def do_back(self) -> None:
         """Go back."""
@@ -158,6 +210,18 @@ class PageScreen(ConsoleScreen):
     def do_bottom(self) -> None:
         """Scroll to the last line."""
         self._scroll(1 << 20)
+
+    def to_copy(self) -> Sequence[Copyable]:
+        """The page, and what of it is in view."""
+        from quarterdeck.tui.copying.doing import Copyable
+
+        lines = [line.text.rstrip() for line in self.page.every_line()]
+        top = self.page.scroll_offset.y
+        shown = lines[top : top + self.page.size.height]
+        return (
+            Copyable("the page", "\n".join(lines).strip("\n")),
+            Copyable("what is in view", "\n".join(shown).strip("\n")),
+        )
 
     def _scroll(self, lines: int) -> None:
         self.page.scroll_to(y=self.page.scroll_offset.y + lines, animate=False, immediate=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from textual.app import ComposeResult
 
 from quarterdeck.engine.comparing.sitting import CasesRun
@@ -16,7 +19,16 @@ from quarterdeck.tui.widgets.case_table import CaseTable
 from quarterdeck.tui.widgets.lines_view import LinesBlock
 from quarterdeck.tui.widgets.status_line import StatusLine
 
-_HINTS = (("Esc", "chat"), ("Enter", "read"), ("x", "stop"), ("R", "go on, failures again"), ("?", "help"))
+if TYPE_CHECKING:
+    from quarterdeck.tui.copying.doing import Copyable
+
+_HINTS = (
+    ("back", "chat"),
+    ("open", "read"),
+    ("stop_cases", "stop"),
+    ("rerun_cases", "go on, failures again"),
+    ("help", "help"),
+)
 _LOOK_S = 0.5
 """Between two looks at how far the run is."""
 
@@ -79,6 +91,28 @@ class CasesScreen(RowsScreen):
         self._status.show_status(self.status_of(frame, _HINTS))
 
     # ---- commands
+
+    def to_copy(self) -> Sequence[Copyable]:
+        """The answer of the selected cell; all of the cell."""
+        run = self._run.comparison()
+        if run is None:
+            return ()
+        from quarterdeck.tui.copying.doing import Copyable
+
+        case, model = self._table.case, self._table.model
+        answers = [result.text or "" for result in run.cell(case, model) if result is not None]
+        whole = matrix.cell_lines(run, case, model, 100)
+        return (
+            Copyable("the answer", next((text for text in reversed(answers) if text), "")),
+            Copyable("prompt, answer and verdict", "\n".join(line.text.rstrip() for line in whole)),
+        )
+
+    def document(self) -> object | None:
+        """The run so far, without prompts and answers."""
+        from quarterdeck.report.compare.document import document
+
+        run = self._run.comparison()
+        return document(run, texts=False) if run is not None else None
 
     def do_previous_column(self) -> None:
         """The model at the left."""

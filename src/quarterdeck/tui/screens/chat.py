@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.timer import Timer
 
+from quarterdeck.config.keynames import is_text
 from quarterdeck.engine.chat.columns import Column
 from quarterdeck.engine.chat.conversation import MOST_COLUMNS
 from quarterdeck.model.fleet import EndpointView
@@ -20,7 +21,7 @@ from quarterdeck.tui.chat.prompt_box import PromptBox
 from quarterdeck.tui.chat.sitting import Sitting
 from quarterdeck.tui.chat.submitting import ChatSending
 from quarterdeck.tui.chat.words import asides, empty_lines, hints
-from quarterdeck.tui.commands import COMMANDS, bindings
+from quarterdeck.tui.commands import Command, bindings, commands_for, with_keys
 from quarterdeck.tui.contract import Frame
 from quarterdeck.tui.lines import Line
 from quarterdeck.tui.status import Status
@@ -34,15 +35,11 @@ FASTEST_S, SLOWEST_S = 0.1, 0.5
 SHARE = 5.0
 """… of which painting takes one part in so many."""
 FEET_EVERY_S = 0.5
-_TYPED = {key for command in COMMANDS for key in command.keys if len(key) == 1 or key.startswith("upper_")}
-_LETTERS = frozenset(
-    command.id
-    for command in COMMANDS
-    if any(
-        key in _TYPED or key in ("question_mark", "colon", "slash", "plus", "minus", "space") for key in command.keys
-    )
-)
-"""Commands whose keys may be text: not while somebody writes."""
+
+
+def _letters(commands: Sequence[Command]) -> frozenset[str]:
+    """The commands whose keys may be text: not while somebody writes."""
+    return frozenset(command.id for command in commands if any(is_text(key) for key in command.keys))
 
 
 async def _bring_markdown() -> None:
@@ -74,6 +71,7 @@ class ChatScreen(ChatSending):
         self._pause = FASTEST_S
         self._feet_at = 0.0
         self._shape: tuple[object, ...] = ()
+        self._letters: frozenset[str] | None = None
 
     def compose(self) -> ComposeResult:
         """Title, columns, prompt, status."""
@@ -187,7 +185,7 @@ class ChatScreen(ChatSending):
                 started=app.engine is not None,
                 read_only=app.read_only,
                 notice=app.notice,
-                hints=hints(typing=self.typing, busy=talk.busy),
+                hints=with_keys(hints(typing=self.typing, busy=talk.busy), "chat", app.key_table),
             )
         )
 
@@ -208,7 +206,7 @@ class ChatScreen(ChatSending):
         if not self.is_attached:
             return
         still = self._streams
-        if self.console_app.in_view is self:
+        if self.console_app.in_view is self and not self.console_app.link_behind:
             self._draw_texts()
             if not still or self._now - self._feet_at >= FEET_EVERY_S:
                 self._draw_edges()
@@ -232,7 +230,9 @@ class ChatScreen(ChatSending):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While somebody writes, letters are no commands, also before the prompt has the keys."""
         if action == "run" and self.typing and self.focused is not self.prompt and parameters:
-            return parameters[0] not in _LETTERS
+            if self._letters is None:
+                self._letters = _letters(commands_for(self.where, keys=self.console_app.key_table))
+            return parameters[0] not in self._letters
         return super().check_action(action, parameters)
 
     def on_descendant_focus(self) -> None:

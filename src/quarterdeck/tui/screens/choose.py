@@ -8,6 +8,7 @@ from typing import ClassVar, NamedTuple
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.geometry import Size
 from textual.message import Message
 from textual.screen import ModalScreen
 
@@ -131,6 +132,10 @@ class ChooseScreen(ModalScreen[None]):
         Binding("enter", "choose", show=False),
     ]
 
+    widest = WIDTH
+    share = 1.0
+    """Of the height of the screen, at most."""
+
     def __init__(self, title: str, items: Sequence[Item], then: Callable[[int], None]) -> None:
         """``then`` is called at once with the place of what is chosen: what is typed ahead goes to what it opens."""
         super().__init__()
@@ -157,8 +162,8 @@ class ChooseScreen(ModalScreen[None]):
         self._draw()
 
     def _draw(self) -> None:
-        size = self.app.size
-        width = min(WIDTH, size.width) - _FRAME
+        size = Size(self.app.size.width, int(self.app.size.height * self.share))
+        width = min(self.widest, size.width) - _FRAME
         items = self._items.items
         said = max((len(_wrapped(item, width)) for item in items), default=0)
         below = max(1, min(said, _MOST_BELOW, size.height - _FRAME - 1 - _FEWEST))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
@@ -23,19 +24,20 @@ from quarterdeck.tui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
     from quarterdeck.tui.acting.choices import Target
+    from quarterdeck.tui.copying.doing import Copyable
     from quarterdeck.tui.detail.charts import Drawing
     from quarterdeck.tui.visits import Place
 
 HINTS = (
-    ("Esc", "back"),
-    ("?", "help"),
-    ("a", "act"),
-    ("Tab", "section"),
-    ("w", "window"),
-    ("← →", "cursor"),
-    ("y", "copy"),
-    ("t", "time a request"),
-    ("r", "refresh"),
+    ("back", "back"),
+    ("help", "help"),
+    ("act", "act"),
+    ("next_section", "section"),
+    ("window", "window"),
+    ("earlier later", "cursor"),
+    ("copy", "copy"),
+    ("time_request", "time a request"),
+    ("refresh", "refresh"),
 )
 
 
@@ -133,15 +135,22 @@ class EndpointScreen(ActingScreen, ChartingScreen):
         """Poll this endpoint now."""
         self.console_app.refresh_endpoint(self.endpoint)
 
-    def do_copy(self) -> None:
-        """Put the raw values on the clipboard, by way of the terminal (OSC 52)."""
+    def to_copy(self) -> Sequence[Copyable]:
+        """The raw values and where they came from; then what a row of the fleet has."""
+        from quarterdeck.tui.copying.doing import Copyable
+
+        rest = super().to_copy()
         if self._view is None or not (self._view.engines or self._view.origins):
-            self.console_app.say(f"{self.endpoint} has told of no raw values")
-            return
+            return rest
         text, number = raw_text(self._view, self._moment)
-        self.app.copy_to_clipboard(text)
         values = "1 raw value" if number == 1 else f"{number} raw values"
-        self.console_app.say(f"copied {values} of {self.endpoint} and where they came from")
+        return (Copyable(f"{values} of {self.endpoint}", text), *rest)
+
+    def document(self) -> object | None:
+        """This endpoint, and the machine it runs on."""
+        from quarterdeck.tui.saving.documents import of_endpoint
+
+        return of_endpoint(self.console_app, self._view) if self._view is not None else None
 
     def do_time_request(self) -> None:
         """Send one small request and time it."""

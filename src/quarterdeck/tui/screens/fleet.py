@@ -6,21 +6,19 @@ from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 
+from quarterdeck.model.fleet import EndpointView, is_well
 from quarterdeck.tui.cells import Moment, reason_text, says_why
 from quarterdeck.tui.commands import bindings
 from quarterdeck.tui.contract import Frame
 from quarterdeck.tui.lines import beside, shortened
-from quarterdeck.tui.rows import ORDERS
 from quarterdeck.tui.screens.acting import ActingScreen
-from quarterdeck.tui.screens.base import RowsScreen
-from quarterdeck.tui.screens.filtering import FilteringScreen
+from quarterdeck.tui.screens.filtering import ListingScreen
 from quarterdeck.tui.widgets.fleet_table import FleetTable, empty_lines
 from quarterdeck.tui.widgets.gpu_strip import GpuStrip
 from quarterdeck.tui.widgets.lines_view import LinesBlock
 from quarterdeck.tui.widgets.status_line import Banner, StatusLine
 
 if TYPE_CHECKING:
-    from quarterdeck.model.fleet import EndpointView
     from quarterdeck.tui.acting.choices import Target
 
 SMALLEST_PREVIEW = 10
@@ -30,26 +28,26 @@ EVENTS_FROM_WIDTH, EVENTS_WIDTH = 170, 60
 """What happened stands at the right of the preview, where the terminal is wide."""
 TABLE, PAGE = "the endpoints", "the selected endpoint"
 HINTS = (
-    ("?", "help"),
-    ("a", "act"),
-    ("/", "filter"),
-    ("Enter", "open"),
-    ("2", "GPUs"),
-    ("3", "models"),
-    ("4", "chat"),
-    ("5", "alerts"),
-    ("6", "jobs"),
-    ("s", "sort"),
-    ("q", "quit"),
+    ("help", "help"),
+    ("act", "act"),
+    ("filter", "filter"),
+    ("open", "open"),
+    ("view_gpus", "GPUs"),
+    ("view_models", "models"),
+    ("view_chat", "chat"),
+    ("view_alerts", "alerts"),
+    ("view_jobs", "jobs"),
+    ("sort", "sort"),
+    ("leave", "quit"),
 )
 
 
-class FleetScreen(ActingScreen, FilteringScreen, RowsScreen):
+class FleetScreen(ActingScreen, ListingScreen):
     """The top view."""
 
     where = "fleet"
     BINDINGS = bindings("fleet")
-    filter_hint = "filter: name, engine, model, host or state; !word drops it"
+    filter_hint = "filter: qwen3  !vllm  state:down,stale  kv>90%  wait>0  host:gpu-1"
 
     def __init__(self, problems: tuple[str, ...] = (), of_theme: tuple[str, ...] = ()) -> None:
         super().__init__()
@@ -111,7 +109,7 @@ class FleetScreen(ActingScreen, FilteringScreen, RowsScreen):
 
     def draw_selected(self) -> None:
         """What follows the selection: the page under the table, and the status line."""
-        view = self._table.selected_view
+        view = self._table.selected_view if self.console_app.engine is not None else None  # no more is known yet
         if self._preview is not None and self._preview.display and view is not None and self._frame is not None:
             from quarterdeck.tui.detail.preview import detail_lines
 
@@ -140,8 +138,6 @@ class FleetScreen(ActingScreen, FilteringScreen, RowsScreen):
 
     def _about(self) -> str:
         """What is wrong with the selected endpoint, where the table can't say it."""
-        from quarterdeck.model.verdict import is_well
-
         view = self._table.selected_view
         if view is None or view.state is None or is_well(view) or (self._preview is not None and self._preview.display):
             return ""
@@ -149,18 +145,13 @@ class FleetScreen(ActingScreen, FilteringScreen, RowsScreen):
             return ""
         return f"{view.name}: {reason_text(view)}" if view.reason else ""
 
-    # ---- the filter
-
-    @property
-    def needle(self) -> str:
-        """The filter in force."""
-        return self._table.needle
-
-    def set_needle(self, needle: str) -> None:
-        """Another filter."""
-        self._table.change(needle=needle)
-
     # ---- commands
+
+    def document(self) -> object | None:
+        """All endpoints and machines, as `quarterdeck status --json`."""
+        from quarterdeck.tui.saving.documents import of_fleet
+
+        return of_fleet(self.console_app)
 
     def open_selected(self) -> None:
         """Open the selected endpoint."""
@@ -233,12 +224,6 @@ class FleetScreen(ActingScreen, FilteringScreen, RowsScreen):
         if view is not None and not self._table.fold(opened) and opened and view.name not in self._table.opened:
             self.console_app.say(f"{view.name} has told of no models yet")
         self.console_app.redraw()
-
-    def do_sort(self) -> None:
-        """The next order."""
-        order = ORDERS[(ORDERS.index(self._table.order) + 1) % len(ORDERS)]
-        self._table.change(order=order)
-        self.console_app.say(f"sorted {order.label}" if order.id == "name" else order.label)
 
     # ---- mouse
 

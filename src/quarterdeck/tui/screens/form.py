@@ -10,11 +10,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.screen import ModalScreen
-from textual.widgets import Input
 
 from quarterdeck.format import printable
 from quarterdeck.tui.lines import BAD, MUTED, STRONG, Line, Run, cut, fit, spread, wrap
 from quarterdeck.tui.widgets.lines_view import LinesBlock
+from quarterdeck.tui.widgets.typed_line import TypedLine
 
 WIDTH = 76
 _FRAME = 2
@@ -49,7 +49,7 @@ Tell = Callable[[Answers], Sequence[Remark]]
 LookUp = Callable[[Answers], Awaitable[Sequence[Remark]]]
 
 
-class FormInput(Input):
+class FormInput(TypedLine):
     """One line, without frame or blinking."""
 
     DEFAULT_CSS = """

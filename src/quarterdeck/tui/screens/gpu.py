@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from textual.app import ComposeResult
 
 from quarterdeck.tui.cells import Moment
@@ -16,8 +19,11 @@ from quarterdeck.tui.visits import Place
 from quarterdeck.tui.widgets.lines_view import LinesBlock
 from quarterdeck.tui.widgets.status_line import StatusLine
 
-HINTS = (("Esc", "back"), ("↓", "scroll"), ("w", "window"), ("← →", "cursor"), ("?", "help"))
-WITH_ORPHAN = (HINTS[0], ("x", "end the orphan"), *HINTS[1:])
+if TYPE_CHECKING:
+    from quarterdeck.tui.copying.doing import Copyable
+
+HINTS = (("back", "back"), ("down", "scroll"), ("window", "window"), ("earlier later", "cursor"), ("help", "help"))
+WITH_ORPHAN = (HINTS[0], ("end_orphan", "end the orphan"), *HINTS[1:])
 _SEEN = 6
 """So many lines of the charts in view are enough to see the cursor move."""
 
@@ -79,6 +85,18 @@ class GpuScreen(ChartingScreen):
         top, window = self.page.scroll_offset.y, self.page.size.height
         if not self._shown.charts < top + window - _SEEN or top >= len(self._shown.lines):
             self._scroll(self._shown.charts - top)
+
+    def to_copy(self) -> Sequence[Copyable]:
+        """Its UUID, and more of it."""
+        from quarterdeck.tui.copying.what import of_gpu
+
+        return of_gpu(*self._entry) if self._entry is not None else ()
+
+    def document(self) -> object | None:
+        """Its machine, with it alone."""
+        from quarterdeck.tui.saving.documents import of_hosts
+
+        return of_hosts(self.console_app, self._entry) if self._entry is not None else None
 
     def do_end_orphan(self) -> None:
         """Ask whether to end an orphan on this GPU."""

@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from textual.app import ComposeResult
 
 from quarterdeck.tui.cells import Moment
 from quarterdeck.tui.commands import bindings
 from quarterdeck.tui.contract import Frame
 from quarterdeck.tui.gpus.panel import panel_lines
-from quarterdeck.tui.gpus.scene import ORDERS, Scene, letters, orphans
+from quarterdeck.tui.gpus.scene import Scene, letters, orphans
 from quarterdeck.tui.gpus.summary import Summary, summary_line
-from quarterdeck.tui.screens.base import RowsScreen
-from quarterdeck.tui.screens.filtering import FilteringScreen
-from quarterdeck.tui.widgets.gpu_table import GpuTable
+from quarterdeck.tui.screens.filtering import ListingScreen
+from quarterdeck.tui.widgets.gpu_table import GpusState, GpuTable
 from quarterdeck.tui.widgets.lines_view import LinesBlock
 from quarterdeck.tui.widgets.status_line import StatusLine
+
+if TYPE_CHECKING:
+    from quarterdeck.tui.copying.doing import Copyable
 
 SMALLEST_PANEL = 6
 PANEL = 12
 """Lines that the panel gets before cards are drawn instead of rows."""
 TABLE, PANEL_NAME = "the GPUs", "the selected GPU"
-HINTS = (("Esc", "fleet"), ("?", "help"), ("Enter", "open"), ("s", "sort"), ("/", "filter"))
-WITH_ORPHAN = (HINTS[0], ("x", "end the orphan"), *HINTS[1:])
+HINTS = (("back", "fleet"), ("help", "help"), ("open", "open"), ("sort", "sort"), ("filter", "filter"))
+WITH_ORPHAN = (HINTS[0], ("end_orphan", "end the orphan"), *HINTS[1:])
 
 
-class GpusScreen(FilteringScreen, RowsScreen):
+class GpusScreen(ListingScreen):
     """The GPU view."""
 
     where = "gpus"
     BINDINGS = bindings("gpus")
-    filter_hint = "filter: machine, GPU, model, process, user or trouble; !word drops it"
+    filter_hint = "filter: h100  !idle  gpu>80  mem<20GiB  user:ana  trouble:hot"
 
-    def __init__(self) -> None:
+    def __init__(self, state: GpusState) -> None:
         super().__init__()
         self._summary = LinesBlock(id="summary", height=1)
-        self._table = GpuTable()
+        self._table = GpuTable(state)
         self._panel = LinesBlock(id="panel", height=0)
         self._status = StatusLine()
         self._frame: Frame | None = None
@@ -91,6 +96,18 @@ class GpusScreen(FilteringScreen, RowsScreen):
 
     # ---- commands
 
+    def to_copy(self) -> Sequence[Copyable]:
+        """Its UUID, and more of it."""
+        from quarterdeck.tui.copying.what import of_gpu
+
+        return of_gpu(*self._table.entry) if self._table.entry is not None else ()
+
+    def document(self) -> object | None:
+        """The machines with all their GPUs."""
+        from quarterdeck.tui.saving.documents import of_hosts
+
+        return of_hosts(self.console_app)
+
     def open_selected(self) -> None:
         """The page of the selected GPU."""
         entry = self._table.entry
@@ -116,25 +133,8 @@ class GpusScreen(FilteringScreen, RowsScreen):
         self._table.step(1)
         self.draw_selected()
 
-    def do_sort(self) -> None:
-        """The next order."""
-        order = ORDERS[(ORDERS.index(self._table.order) + 1) % len(ORDERS)]
-        self._table.change(order=order)
-        self.console_app.say(f"GPUs {order.label}")
-
     def do_end_orphan(self) -> None:
         """Ask whether to end an orphan on the selected GPU."""
         from quarterdeck.tui.gpus.orphans import ask
 
         ask(self.console_app, self._table.entry, self._frame.unix if self._frame else 0.0)
-
-    # ---- the filter
-
-    @property
-    def needle(self) -> str:
-        """The filter in force."""
-        return self._table.needle
-
-    def set_needle(self, needle: str) -> None:
-        """Another filter."""
-        self._table.change(needle=needle)

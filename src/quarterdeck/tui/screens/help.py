@@ -21,11 +21,27 @@ class HelpScreen(PageScreen):
         """``about``: the screen from which it was asked for; its keys come first."""
         super().__init__()
         self._about = about
+        self._page = LinesBlock(id="page")
 
     def compose(self) -> ComposeResult:
         """One page."""
-        yield LinesBlock(id="page")
+        yield self._page
+
+    @property
+    def page(self) -> LinesBlock:
+        """The lines that scroll."""
+        return self._page
+
+    def on_mount(self) -> None:
+        """Who has found the help needs no hint at it."""
+        super().on_mount()
+        if (first_run := self.console_app.first_run) is not None:
+            first_run.helped()
 
     def draw(self, frame: Frame) -> None:
         """The same whatever the fleet does; only the width matters."""
-        self.page.show(help_lines(max(1, self.room.width - 1), self._about, replay=bool(self.console_app.replay_bar)))
+        app = self.console_app
+        width = max(1, self.room.width - 1)
+        self._page.show(
+            help_lines(width, self._about, replay=bool(app.replay_bar), ascii_only=app.ascii_only, keys=app.key_table)
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
@@ -22,8 +23,15 @@ from quarterdeck.tui.widgets.status_line import StatusLine
 if TYPE_CHECKING:
     from quarterdeck.model.job import Job
     from quarterdeck.tui.app import ConsoleApp
+    from quarterdeck.tui.copying.doing import Copyable
 
-HINTS = (("Esc", "back"), ("/", "search"), ("n N", "next, previous"), ("f", "follow"), ("G", "newest"))
+HINTS = (
+    ("back", "back"),
+    ("filter", "search"),
+    ("next_hit earlier_hit", "next, previous"),
+    ("follow", "follow"),
+    ("bottom", "newest"),
+)
 
 
 def open_log(app: ConsoleApp, endpoint: str) -> None:
@@ -128,7 +136,7 @@ class LogScreen(FilteringScreen, PageScreen):
         if self._needle:
             hits = matching(list(self._follower.lines), self._needle)
             left.append(Run(f"   /{printable(self._needle, 40)}  {len(hits)} lines", WARN))
-        state = "following " if self._following else "not following; f follows "
+        state = "following " if self._following else f"not following; {self.console_app.keys_of('follow')} follows "
         return Line(spread(left, (Run(state, MUTED),), width), "head")
 
     def _to_end(self) -> None:
@@ -141,6 +149,25 @@ class LogScreen(FilteringScreen, PageScreen):
         self.refresh_log()
 
     # ---- commands
+
+    def to_copy(self) -> Sequence[Copyable]:
+        """The line that was searched for, the lines in view, all that are kept."""
+        from quarterdeck.tui.copying.doing import Copyable
+
+        kept = list(self._follower.lines)
+        top, bottom = self._page.scroll_offset.y, self._page.scroll_offset.y + self._page.size.height
+        shown = [kept[at] for at, line in enumerate(self._starts) if at < len(kept) and top <= line < bottom]
+        hit = [Copyable("the line found", kept[self._hit])] if self._hit is not None and self._hit < len(kept) else []
+        lines = Copyable("the lines in view", "\n".join(shown))
+        return (*hit, lines, Copyable("all lines that are kept", "\n".join(kept)))
+
+    def document(self) -> object | None:
+        """What was read of it."""
+        return {"log": self._follower.source.title, "lines": list(self._follower.lines)}
+
+    def open_selected(self) -> None:
+        """There is nothing in a log that could be opened."""
+        self.console_app.say(f"a line can't be opened; {self.console_app.keys_of('filter')} searches")
 
     def do_follow(self) -> None:
         """Follow, or stand still."""

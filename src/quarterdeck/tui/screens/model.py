@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from quarterdeck.model.fleet import EndpointView
     from quarterdeck.tui.acting.choices import Target
 
-HINTS = (("Esc", "back"), ("a", "act"), ("u", "newer upstream?"), ("r", "refresh"), ("?", "help"))
+HINTS = (("back", "back"), ("act", "act"), ("newer", "newer upstream?"), ("refresh", "refresh"), ("help", "help"))
 
 
 class ModelScreen(ActingScreen, PageScreen):
@@ -128,6 +128,12 @@ class ModelScreen(ActingScreen, PageScreen):
     @property
     def _engine(self) -> str:
         return (self._view.engine if self._view is not None else None) or "openai"
+
+    def document(self) -> object | None:
+        """The polls of it, and what its server told."""
+        from quarterdeck.tui.saving.documents import of_model
+
+        return of_model(self.console_app, self._endpoint, self._model, self._told)
 
     def do_refresh(self) -> None:
         """Ask again."""

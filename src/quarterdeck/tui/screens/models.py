@@ -13,8 +13,7 @@ from quarterdeck.tui.models.rows import Group, ModelRow
 from quarterdeck.tui.models.state import ModelsState, licence_of
 from quarterdeck.tui.models.table import ModelTable
 from quarterdeck.tui.screens.acting import ActingScreen
-from quarterdeck.tui.screens.base import RowsScreen
-from quarterdeck.tui.screens.filtering import FilteringScreen
+from quarterdeck.tui.screens.filtering import ListingScreen
 from quarterdeck.tui.screens.model import ModelScreen
 from quarterdeck.tui.widgets.lines_view import LinesBlock
 from quarterdeck.tui.widgets.status_line import StatusLine
@@ -24,24 +23,24 @@ if TYPE_CHECKING:
     from quarterdeck.tui.acting.choices import Target
 
 HINTS = (
-    ("Esc", "fleet"),
-    ("?", "help"),
-    ("a", "act"),
-    ("/", "filter"),
-    ("Enter", "open"),
-    ("c", "chat"),
-    ("Tab", "by name"),
-    ("s", "sort"),
+    ("back", "fleet"),
+    ("help", "help"),
+    ("act", "act"),
+    ("filter", "filter"),
+    ("open", "open"),
+    ("chat", "chat"),
+    ("group", "by name"),
+    ("sort", "sort"),
 )
-GROUPED_HINTS = tuple(("Tab", "one by one") if key == "Tab" else (key, label) for key, label in HINTS)
+GROUPED_HINTS = tuple(("group", "one by one") if key == "group" else (key, label) for key, label in HINTS)
 
 
-class ModelsScreen(ActingScreen, FilteringScreen, RowsScreen):
+class ModelsScreen(ActingScreen, ListingScreen):
     """The models, and below them the selected one."""
 
     where = "models"
     BINDINGS = bindings("models")
-    filter_hint = "filter: model, endpoint, host, state, boundary, quantisation; !word drops it"
+    filter_hint = "filter: qwen3  !mac  where:loaded  size>20GiB  quant:q4"
 
     def __init__(self, state: ModelsState) -> None:
         super().__init__()
@@ -94,18 +93,6 @@ class ModelsScreen(ActingScreen, FilteringScreen, RowsScreen):
             self.state.licences[page.about] = licence
             self._table.rearrange()
 
-    # ---- the filter
-
-    @property
-    def needle(self) -> str:
-        """The filter in force."""
-        return self.state.needle
-
-    def set_needle(self, needle: str) -> None:
-        """Another filter."""
-        self.state.needle = needle
-        self._table.change()
-
     # ---- what is acted on
 
     @property
@@ -134,6 +121,12 @@ class ModelsScreen(ActingScreen, FilteringScreen, RowsScreen):
         return not self.typing
 
     # ---- commands
+
+    def document(self) -> object | None:
+        """Every model of every endpoint."""
+        from quarterdeck.tui.saving.documents import of_models
+
+        return of_models(self.console_app)
 
     def open_selected(self) -> None:
         """The page of the selected model."""
@@ -176,12 +169,6 @@ class ModelsScreen(ActingScreen, FilteringScreen, RowsScreen):
         if self.state.grouped and not any(isinstance(shown.row, Group) for shown in self._table.rows):
             self.console_app.say("by name: none of these models is on two endpoints")
         self.console_app.redraw()
-
-    def do_sort(self) -> None:
-        """The next order."""
-        order = self.state.next_order()
-        self._table.change()
-        self.console_app.say(f"sorted {order.label}" if order.label.startswith("by ") else order.label)
 
     # ---- mouse
 

@@ -14,7 +14,7 @@ from quarterdeck.tui.screens.base import PageScreen
 from quarterdeck.tui.widgets.lines_view import LinesBlock
 from quarterdeck.tui.widgets.status_line import StatusLine
 
-HINTS = (("Esc", "back"), ("↑↓", "scroll"), ("?", "help"))
+HINTS = (("back", "back"), ("up down", "scroll"), ("help", "help"))
 
 
 class ReadingScreen(PageScreen):

@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from textual import events
 
 from quarterdeck.model.fleet import EMPTY_FLEET, EndpointView
 from quarterdeck.tui.cells import Moment, header, row_line
-from quarterdeck.tui.columns import MARKER, Layout, layout
+from quarterdeck.tui.columns import MARKER, Layout, RowsState, in_order, layout
 from quarterdeck.tui.contract import Frame
 from quarterdeck.tui.lines import EMPTY_LINE, FAINT, MUTED, PLAIN, STRONG, Line, Run, cell_width, wrap
-from quarterdeck.tui.rows import ORDERS, Key, Order, Row, endpoints, has_parts, rows, wanted_widths
-from quarterdeck.tui.widgets.selection import RowsView
+from quarterdeck.tui.rows import IN_TURN, ORDERS, Key, Row, has_parts, rows, wanted_widths
+from quarterdeck.tui.widgets.selection import Remembering, RowsView
 
 if TYPE_CHECKING:
     from quarterdeck.model.alerts.alert import Alert
 
 
-class FleetTable(RowsView):
+class FleetTable(Remembering, RowsView):
     """One row an endpoint, under a line of titles. What was selected stays selected wherever it moves."""
 
     def __init__(self) -> None:
-        super().__init__(id="fleet")
-        self.order: Order = ORDERS[0]
-        self.needle = ""
+        super().__init__(RowsState(ORDERS, IN_TURN), id="fleet")
+        self.state: RowsState[Key]
         self.opened: set[str] = set()
         self.rows: list[Row] = []
-        self.selected: Key | None = None
         self.marked: set[Key] = set()
         self.empty: list[Line] = []
         """Shown, centred, while there is no row."""
+        self._timed = False
         self._alarms: dict[str, str] = {}
         self._frame = Frame(EMPTY_FLEET, 0.0, 0.0)
         self._layout: Layout = layout(0, {})
@@ -66,22 +66,32 @@ class FleetTable(RowsView):
         if frame.fleet.alerts is not self._frame.fleet.alerts:
             self._alarms = _marks(frame.fleet.alerts)
         self._frame = frame
-        if not same:
+        if not same or self._timed:
             self.rearrange()
         self.update_lines()
 
     def rearrange(self) -> None:
         """Find rows and columns anew: another snapshot, order, filter, width, or something folded."""
         fleet = self._frame.fleet
-        self.rows = rows(endpoints(fleet, self.order, self.needle), self.opened)
+        self.rows = rows(in_order(self._kept(), self.order), self.opened)
         self._layout = layout(self._table_width(), wanted_widths(fleet))
         self._find_selected()
         self.set_length(len(self.rows) + 1)
 
-    def change(self, *, order: Order | None = None, needle: str | None = None) -> None:
+    def _kept(self) -> Sequence[EndpointView]:
+        """What the filter keeps."""
+        fleet = self._frame.fleet
+        if not self.needle.strip():
+            self.said, self._timed = "", False
+            return fleet.endpoints
+        from quarterdeck.tui.sieve import sieved  # not before something is typed
+
+        kept = sieved(fleet.endpoints, self.needle, "fleet", self._frame)
+        self.said, self._timed = kept.said, kept.timed
+        return kept.rows
+
+    def change(self) -> None:
         """Sort or filter otherwise."""
-        self.order = order or self.order
-        self.needle = self.needle if needle is None else needle
         self.rearrange()
         self.keep_in_view()
         self.update_lines()
@@ -91,24 +101,26 @@ class FleetTable(RowsView):
         return max(0, self.full_width - 1)
 
     def _find_selected(self) -> None:
-        if not self.rows or self.selected is None:  # until somebody chooses, it is the first: the gravest is on top
+        if (
+            not self.rows or self.state.selected is None
+        ):  # until somebody chooses, it is the first: the gravest is on top
             self._at = 0
             return
         for place, row in enumerate(self.rows):
-            if row.key == self.selected:
+            if row.key == self.state.selected:
                 self._at = place
                 return
-        owner = self.selected[0]
+        owner = self.state.selected[0]
         at_owner = next((place for place, row in enumerate(self.rows) if row.key == (owner, "")), None)
         self._at = at_owner if at_owner is not None else min(self._at, len(self.rows) - 1)
         if at_owner is not None:
-            self.selected = self.rows[self._at].key
+            self.state.selected = self.rows[self._at].key
 
     # ---- moving and folding
 
     def chosen(self) -> None:
         """From now on it is this row that is selected, not the one on top."""
-        self.selected = self.rows[self._at].key
+        self.state.selected = self.rows[self._at].key
 
     def fold(self, opened: bool) -> bool:
         """Open or close the selected endpoint; ``False`` if there is nothing to do."""
@@ -116,7 +128,7 @@ class FleetTable(RowsView):
         if row is None or (opened and not has_parts(row.view)) or opened is (row.view.name in self.opened):
             return False
         self.opened ^= {row.view.name}
-        self.selected = (row.view.name, "")
+        self.state.selected = (row.view.name, "")
         self.rearrange()
         self.keep_in_view()
         self.update_lines()
@@ -140,6 +152,10 @@ class FleetTable(RowsView):
         """What the right button means: the selected row, and where that is one of the marked ones, all of them."""
         row = self.selected_row
         return self.acted_on if row is None or row.key in self.marked else [row]
+
+    def order_at(self, x: int) -> str:
+        """By the columns shown."""
+        return self._layout.order_at(x, self.state.orders)
 
     # ---- drawing
 
@@ -169,6 +185,7 @@ class FleetTable(RowsView):
     def resized(self) -> None:
         """Other columns may fit now."""
         self.rearrange()
+        self.restore()
         self.keep_in_view()
 
     # ---- mouse

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from quarterdeck.model.host import HostView
 from quarterdeck.tui.hosts import compact_height, host_lines, roomy_height
 from quarterdeck.tui.widgets.lines_view import LinesBlock
+
+if TYPE_CHECKING:
+    from quarterdeck.model.host import HostView
 
 SMALLEST_TABLE = 9
 """Lines that the table keeps (its title among them) before a host gets one."""

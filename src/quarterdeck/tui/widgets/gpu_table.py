@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from textual import events
 
+from quarterdeck.tui.columns import RowsState, in_order
+from quarterdeck.tui.contract import Frame
 from quarterdeck.tui.gpus.fleet_list import listing
 from quarterdeck.tui.gpus.listing import Listing, Shown, Spot
-from quarterdeck.tui.gpus.scene import ORDERS, Entry, Key, Order, Scene, entries
+from quarterdeck.tui.gpus.scene import ORDERS, Entry, Key, Scene, entries, machines
 from quarterdeck.tui.lines import EMPTY_LINE, MUTED, STRONG, Line, Run, wrap
-from quarterdeck.tui.widgets.selection import SelectionView
+from quarterdeck.tui.widgets.selection import Remembering
 
 _HOW = (
     "A [[host]] in the fleet file names a machine; its gpus says how it is read:",
@@ -18,13 +20,20 @@ _HOW = (
 )
 
 
-class GpuTable(SelectionView):
-    """What was selected stays selected wherever it moves."""
+class GpusState(RowsState[Key]):
+    """What the view of GPUs remembers."""
 
     def __init__(self) -> None:
-        super().__init__(id="gpus")
-        self.order: Order = ORDERS[0]
-        self.needle = ""
+        """As it is when the view is first opened."""
+        super().__init__(ORDERS)
+
+
+class GpuTable(Remembering):
+    """What was selected stays selected wherever it moves."""
+
+    def __init__(self, state: GpusState) -> None:
+        super().__init__(state, id="gpus")
+        self.state: GpusState
         self.entries: list[Entry] = []
         self.selected: Key | None = None
         self._scene: Scene | None = None
@@ -44,16 +53,37 @@ class GpuTable(SelectionView):
     def show(self, scene: Scene, room: int) -> None:
         """Show a scene; ``room`` is the most lines that cards may take."""
         self._scene, self._room = scene, room
-        self.entries = entries(scene.fleet, self.order, self.needle)
-        if self.entries and self.entry is None:
-            place = min(self._place, len(self.entries) - 1)
-            self.selected = self.entries[place].key
+        self.entries = in_order(self._kept(scene), self.order)
+        self._find_selected()
         self._list()
 
-    def change(self, *, order: Order | None = None, needle: str | None = None) -> None:
-        """Sort or filter otherwise."""
-        self.order = order or self.order
-        self.needle = self.needle if needle is None else needle
+    def _find_selected(self) -> None:
+        """What was chosen; while the filter hides that, what stands where one was."""
+        keys = [entry.key for entry in self.entries]
+        if self.state.selected in keys:
+            self.selected = self.state.selected
+        elif keys and self.selected not in keys:
+            self.selected = keys[min(self._place, len(keys) - 1)]
+        if self.state.selected is None:
+            self.state.selected = self.selected
+
+    def _kept(self, scene: Scene) -> list[Entry]:
+        """What the filter keeps."""
+        found = entries(machines(scene.fleet, self.order))
+        self.said = ""
+        if not self.needle.strip():
+            return found
+        from quarterdeck.tui.sieve import sieved
+
+        kept = sieved(found, self.needle, "gpus", Frame(scene.fleet, *scene.moment))
+        self.said = kept.said
+        return kept.rows
+
+    def change(self) -> None:
+        """Sort or filter otherwise; what was selected is in view then."""
+        if self._scene is not None:
+            self.show(self._scene, self._room)
+            self._keep_in_view()
 
     @property
     def _place(self) -> int:
@@ -64,7 +94,8 @@ class GpuTable(SelectionView):
             return
         fleet, letters, moment = self._scene
         filtered = bool(self.needle.strip())
-        shown = Shown(self.entries, fleet.hosts, letters, self.order, self.selected, moment.now, filtered)
+        hosts = machines(fleet, self.order)
+        shown = Shown(self.entries, hosts, letters, self.order, self.selected, moment.now, filtered)
         self._listing = listing(shown, max(1, self.full_width - 1), self._room)
         if not self._listing.spots:
             how = empty_lines(filtered=filtered, hosts=bool(fleet.hosts), width=self.full_width)
@@ -101,7 +132,7 @@ class GpuTable(SelectionView):
             self._select(self._listing.spots[-1 if last else 0])
 
     def _select(self, spot: Spot) -> None:
-        self.selected = spot.key
+        self.selected = self.state.selected = spot.key
         self._list()
         self._keep_in_view()
 
@@ -128,6 +159,7 @@ class GpuTable(SelectionView):
     def resized(self) -> None:
         """Another width has room for other things."""
         self._list()
+        self.restore()
         self._keep_in_view()
 
     # ---- mouse

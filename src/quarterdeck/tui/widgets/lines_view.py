@@ -14,6 +14,8 @@ from textual.strip import Strip
 from quarterdeck.tui.lines import EMPTY_LINE, Line, changed_spans
 
 if TYPE_CHECKING:
+    from textual.scrollbar import ScrollBar
+
     from quarterdeck.tui.ink import Ink
 
 
@@ -46,6 +48,15 @@ class LinesView(ScrollView, can_focus=False, inherit_bindings=False):
     def line_at(self, y: int) -> Line:
         """The line to draw at ``y`` of the window."""
         raise NotImplementedError
+
+    def every_line(self) -> list[Line]:
+        """All lines, also those that are scrolled out of view."""
+        top = self.scroll_y
+        self.set_reactive(LinesView.scroll_y, 0.0)  # nothing is painted in between, and nobody is told
+        try:
+            return [self.line_at(y) for y in range(max(self.virtual_size.height, self.size.height))]
+        finally:
+            self.set_reactive(LinesView.scroll_y, top)
 
     @property
     def ink(self) -> Ink:
@@ -99,6 +110,16 @@ class LinesView(ScrollView, can_focus=False, inherit_bindings=False):
     def resized(self) -> None:
         """For subclasses that lay out by width."""
 
+    @property
+    def vertical_scrollbar(self) -> ScrollBar:
+        """As Textual's; without half cells where the terminal may have no glyphs for them."""
+        bar = super().vertical_scrollbar
+        if getattr(self.app, "glyphs", None) is not None:
+            from quarterdeck.tui.plain import WholeCells
+
+            vars(bar)["renderer"] = WholeCells
+        return bar
+
     def set_length(self, lines: int) -> None:
         """How many lines there are to scroll through. (A change makes Textual lay out and send the whole screen.)"""
         if lines != self.virtual_size.height:
@@ -119,6 +140,12 @@ class LinesBlock(LinesView):
 
     def show(self, lines: Sequence[Line]) -> None:
         """Show other lines."""
+        keys = getattr(self.app, "key_table", None)  # `quarterdeck.tui.everywhere`
+        if keys is not None:
+            from quarterdeck.tui.saying_keys import told_line
+
+            where = getattr(self.app.in_view, "where", "")  # type: ignore[attr-defined]
+            lines = [told_line(line, where, keys) for line in lines]
         self._lines = lines
         if self._scrolls:
             self.set_length(len(lines))

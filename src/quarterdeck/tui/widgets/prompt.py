@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from textual.widgets import Input
+from quarterdeck.tui.widgets.typed_line import TypedLine
 
 
-class FilterPrompt(Input):
+class FilterPrompt(TypedLine):
     """One line, without frame or blinking."""
 
     DEFAULT_CSS = """
@@ -17,19 +17,20 @@ class FilterPrompt(Input):
     FilterPrompt > .input--cursor { background: $ink-accent; color: $background; }
     """
 
-    def __init__(self, placeholder: str) -> None:
+    def __init__(self, placeholder: str, text: str = "") -> None:
         super().__init__(placeholder=placeholder, id="prompt", select_on_focus=False, compact=True)
         self.cursor_blink = False
-        self._early = ""
+        self._early = text
 
     @property
     def text(self) -> str:
         """All that was typed, also before the keys came here."""
         return self.value + self._early
 
-    def clear(self) -> None:
-        """Nothing is typed."""
-        self._early = self.value = ""
+    def put(self, text: str) -> None:
+        """Have another text in it."""
+        self._early, self.value = "", text
+        self.cursor_position = len(text)
 
     async def action_submit(self) -> None:
         """Enter is the screen's, at once: it ends the filter, and another Enter that waits already opens what is left."""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from textual import events
 from textual.message import Message
 
 from quarterdeck.tui.widgets.lines_view import LinesView
+
+if TYPE_CHECKING:
+    from quarterdeck.tui.columns import Order, RowsState
 
 RIGHT_BUTTON = 3
 
@@ -22,6 +27,18 @@ class SelectionView(LinesView):
     class Selected(Message):
         """Something else was selected with the mouse."""
 
+    class SortedBy(Message):
+        """A column's title was clicked; ``order`` is the id of the order that it stands for."""
+
+        def __init__(self, order: str) -> None:
+            super().__init__()
+            self.order = order
+
+    @property
+    def looked_at(self) -> range:
+        """The lines of the window that show what is selected: over a slow line they are sent first."""
+        return range(self.size.height)
+
     def move(self, by: int) -> None:
         """Select what is so many rows below."""
         raise NotImplementedError
@@ -33,6 +50,44 @@ class SelectionView(LinesView):
     def to_end(self, *, last: bool) -> None:
         """Select the first or the last."""
         raise NotImplementedError
+
+
+class Remembering(SelectionView):
+    """A table that is sorted, filtered, selected and scrolled as its state says, which outlives it."""
+
+    def __init__(self, state: RowsState[Any], *, id: str) -> None:  # noqa: A002 (Textual's name)
+        """``state`` is the view's; another table of the same view goes on where this one was."""
+        super().__init__(id=id)
+        self.state: RowsState[Any] = state
+        self.said = ""
+        """What is wrong with the filter."""
+        self._restored = False
+
+    @property
+    def needle(self) -> str:
+        """The filter in force."""
+        return self.state.needle
+
+    @property
+    def order(self) -> Order:
+        """How it is sorted."""
+        return self.state.order
+
+    def change(self) -> None:
+        """The state says otherwise."""
+        raise NotImplementedError
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Where it is scrolled to is remembered."""
+        super().watch_scroll_y(old_value, new_value)
+        if self._restored:
+            self.state.top = round(new_value)
+
+    def restore(self) -> None:
+        """The first size is the moment to scroll to where one was."""
+        if not self._restored and self.size.height:
+            self._restored = True
+            self.scroll_to(y=self.state.top, animate=False, immediate=True)
 
 
 class RowsView(SelectionView):
@@ -76,6 +131,12 @@ class RowsView(SelectionView):
         self.select(self.count - 1 if last else 0)
 
     @property
+    def looked_at(self) -> range:
+        """The line of the selected row, and its neighbours: one of them was selected before."""
+        line = self._at - self.scroll_offset.y + 1
+        return range(max(0, line - 1), line + 2)
+
+    @property
     def window(self) -> int:
         """Rows that are seen at once."""
         return max(0, self.size.height - 1)
@@ -91,6 +152,8 @@ class RowsView(SelectionView):
     def on_click(self, event: events.Click) -> None:
         """Select; a double click opens, the right button asks what can be done."""
         place = event.y - 1 + self.scroll_offset.y
+        if event.y == 0 and self.count and (order := self.order_at(event.x)):
+            self.post_message(self.SortedBy(order))
         if event.y == 0 or place >= self.count:
             return
         self.select(place)
@@ -101,6 +164,10 @@ class RowsView(SelectionView):
         else:
             self.clicked(event)
             self.post_message(self.Selected())
+
+    def order_at(self, x: int) -> str:
+        """The order that the title at ``x`` stands for; "" where there is none."""
+        return ""
 
     def clicked(self, event: events.Click) -> None:
         """For subclasses in which it matters where in the row it was."""

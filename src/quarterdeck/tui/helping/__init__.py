@@ -1,0 +1,1 @@
+"""What the help tells of each view: its columns, glyphs, letters and abbreviations."""
