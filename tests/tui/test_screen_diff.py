@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from rich.color import ColorSystem
 from rich.segment import Segment
 from rich.style import Style
-from small_terminal import Cell, SmallTerminal
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
 from quarterdeck.tui.screen_diff import ScreenDiff, cells_of, changed_ranges
 from quarterdeck.tui.sgr import change, codes_of
+from small_terminal import Cell, SmallTerminal
 
 SIZE = Size(12, 3)
 ALL = 1 << 20
