@@ -31,7 +31,7 @@ def main() -> None:
 def package() -> None:
     """Where it lies, and what must lie in it: the themes and the commented fleet file."""
     import quarterdeck
-    from quarterdeck.tui import themes
+    from quarterdeck.tui.colors import themes
 
     place = Path(quarterdeck.__file__).parent
     assert CHECKOUT / "src" not in place.parents, place

@@ -8,7 +8,7 @@ from pathlib import Path
 from quarterdeck.config.keynames import Keys
 from quarterdeck.model.actions import ACTIONS
 from quarterdeck.tui.commands import COMMANDS, EVERYWHERE, ROWS, Command
-from quarterdeck.tui.keymap import FIXED, NEEDED, action_name
+from quarterdeck.tui.keys.keymap import FIXED, NEEDED, action_name
 
 PAGE = Path(__file__).with_name("keys.md")
 _SEVERAL = 6

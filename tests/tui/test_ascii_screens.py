@@ -32,13 +32,13 @@ from quarterdeck.tui.app import ConsoleApp
 from quarterdeck.tui.chat.entering import open_chat
 from quarterdeck.tui.jobs.lines import LOOKS as JOBS
 from quarterdeck.tui.model_states import model_look
-from quarterdeck.tui.plain import ascii_of, to_ascii, to_console_font
-from quarterdeck.tui.screen_diff import cells_of
 from quarterdeck.tui.screens.choose import ChooseScreen, Item
 from quarterdeck.tui.screens.confirm import ConfirmScreen
 from quarterdeck.tui.screens.form import Field, FormScreen
 from quarterdeck.tui.screens.notice import NoticeScreen
 from quarterdeck.tui.states import LOOKS, WAITING
+from quarterdeck.tui.terminal.plain import ascii_of, to_ascii, to_console_font
+from quarterdeck.tui.terminal.screen_diff import cells_of
 
 __all__ = ["wire"]
 SIZES = [(80, 24), (120, 36), (200, 60), (40, 10)]

@@ -25,17 +25,18 @@ from quarterdeck.model.fleet import State
 from quarterdeck.model.gpu import Ecc, Xid
 from quarterdeck.model.job import JobState
 from quarterdeck.model.models import ModelState
-from quarterdeck.tui import charset, themes
 from quarterdeck.tui.alerts.lines import CLEARED
 from quarterdeck.tui.alerts.lines import LOOKS as ALERTS
-from quarterdeck.tui.few_colors import adapted
+from quarterdeck.tui.colors import themes
+from quarterdeck.tui.colors.few_colors import adapted
+from quarterdeck.tui.colors.ink import Ink
+from quarterdeck.tui.colors.legible import MARKS, TEXT, another_ground, brightens, contrast, few, legible, number, shown
 from quarterdeck.tui.gpus.scene import marks
-from quarterdeck.tui.ink import Ink
 from quarterdeck.tui.jobs.lines import LOOKS as JOBS
-from quarterdeck.tui.legible import MARKS, TEXT, another_ground, brightens, contrast, few, legible, number, shown
 from quarterdeck.tui.lines import ACCENT, BAD, FAINT, MUTED, PLAIN, STRONG, TITLE, WARN
 from quarterdeck.tui.model_states import model_look
 from quarterdeck.tui.states import LOOKS, WAITING
+from quarterdeck.tui.terminal import charset
 
 OURS = sorted(path.stem for path in themes.packaged_folder().glob("*.toml"))
 SYSTEMS = [ColorSystem.STANDARD, ColorSystem.EIGHT_BIT]

@@ -11,7 +11,7 @@ import pytest
 
 from quarterdeck.config.load import loads
 from quarterdeck.tui.commands import COMMANDS
-from quarterdeck.tui.keymap import key_table
+from quarterdeck.tui.keys.keymap import key_table
 
 DOCS = Path(__file__).parents[2] / "docs"
 

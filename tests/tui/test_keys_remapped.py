@@ -17,8 +17,8 @@ from quarterdeck.model.actions import ACTIONS
 from quarterdeck.tui.app import ConsoleApp
 from quarterdeck.tui.commands import COMMANDS, EVERYWHERE, commands_for, with_keys
 from quarterdeck.tui.help import help_lines
-from quarterdeck.tui.keymap import KeyTable, action_name, everything, key_table
-from quarterdeck.tui.saying_keys import SENTENCES, as_written, told
+from quarterdeck.tui.keys.keymap import KeyTable, action_name, everything, key_table
+from quarterdeck.tui.keys.saying_keys import SENTENCES, as_written, told
 from quarterdeck.tui.screens.base import ConsoleScreen
 from quarterdeck.tui.screens.chat import ChatScreen
 from quarterdeck.tui.screens.palette import palette_entries

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from quarterdeck.tui.modes import Modes
-from quarterdeck.tui.pacing import BURST, LATENCY_S, LOST_S, SERIAL_BPS, SMALLEST, Pacing
+from quarterdeck.tui.terminal.modes import Modes
+from quarterdeck.tui.terminal.pacing import BURST, LATENCY_S, LOST_S, SERIAL_BPS, SMALLEST, Pacing
 
 
 class SimulatedLine:

@@ -29,8 +29,8 @@ from quarterdeck.model.actions import ACTIONS
 from quarterdeck.model.alerts.alert import Alert, Severity
 from quarterdeck.model.fleet import FleetSnapshot, State
 from quarterdeck.model.happening import Happening, Topic
-from quarterdeck.tui import theme_list
 from quarterdeck.tui.app import ConsoleApp
+from quarterdeck.tui.colors import theme_list
 from quarterdeck.tui.commands import COMMANDS
 
 __all__ = ["wire"]

@@ -13,8 +13,8 @@ from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
-from quarterdeck.tui.screen_diff import ScreenDiff, cells_of, changed_ranges
-from quarterdeck.tui.sgr import change, codes_of
+from quarterdeck.tui.terminal.screen_diff import ScreenDiff, cells_of, changed_ranges
+from quarterdeck.tui.terminal.sgr import change, codes_of
 from small_terminal import Cell, SmallTerminal
 
 SIZE = Size(12, 3)

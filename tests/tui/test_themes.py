@@ -8,8 +8,8 @@ from textual.color import Color
 from textual.theme import BUILTIN_THEMES
 
 from quarterdeck.model.fleet import State
-from quarterdeck.tui import themes
-from quarterdeck.tui.ink import Ink
+from quarterdeck.tui.colors import themes
+from quarterdeck.tui.colors.ink import Ink
 from quarterdeck.tui.lines import ACCENT, BAD, FAINT, MUTED, PLAIN, STRONG, TITLE, WARN
 from quarterdeck.tui.states import LOOKS
 

@@ -19,11 +19,12 @@ from fakes import config
 from quarterdeck.cli.console import adjusted
 from quarterdeck.cli.parser import parse
 from quarterdeck.config.fleet import ConsoleSettings, FleetConfig
-from quarterdeck.tui import remembered, themes
+from quarterdeck.tui import remembered
+from quarterdeck.tui.colors import themes
+from quarterdeck.tui.colors.theme_choice import remember_theme, theme_at_start
+from quarterdeck.tui.colors.theme_list import TEXTUALS, YOURS, listed, names
 from quarterdeck.tui.screens.fleet import FleetScreen
 from quarterdeck.tui.screens.themes import ThemesScreen
-from quarterdeck.tui.theme_choice import remember_theme, theme_at_start
-from quarterdeck.tui.theme_list import TEXTUALS, YOURS, listed, names
 
 OWN = 'about = "for me"\ndark = false\n[colors]\nprimary = "#aa0000"\nbackground = "#fff0f0"\n'
 

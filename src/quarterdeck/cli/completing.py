@@ -138,7 +138,7 @@ def _runs(fleet: str) -> Names:
 
 
 def _themes(fleet: str) -> Names:
-    """Those that come with the program, and the user's own. (`quarterdeck.tui.themes` knows more, and would cost Textual.)"""
+    """Those that come with the program, and the user's own. (`quarterdeck.tui.colors.themes` knows more, and would cost Textual.)"""
     del fleet
     from platformdirs import user_config_path
 

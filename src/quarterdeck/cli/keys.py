@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from quarterdeck.config.fleet import FleetConfig
     from quarterdeck.config.load import Loaded
-    from quarterdeck.tui.keymap import KeyTable
+    from quarterdeck.tui.keys.keymap import KeyTable
 
 _NAME, _KEYS, _PLACE = 18, 14, 24
 OWN = "–"
@@ -38,7 +38,7 @@ def problems_of(loaded: Loaded) -> tuple[str, ...]:
     fleet, problems = with_keys(loaded.config, tuple(map(str, loaded.problems)))
     if not fleet.keys:
         return problems
-    from quarterdeck.tui.keymap import key_table
+    from quarterdeck.tui.keys.keymap import key_table
 
     return problems + key_table(fleet.keys).problems
 
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print them. Raises ConfigError where some can't be had; all others are printed."""
     from quarterdeck.config.load import load
     from quarterdeck.tui.commands import EVERYWHERE
-    from quarterdeck.tui.keymap import key_table
+    from quarterdeck.tui.keys.keymap import key_table
 
     loaded = load(arguments.fleet)
     view = getattr(arguments, "view", None)
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def key_lines(table: KeyTable, views: tuple[str, ...]) -> Iterator[str]:
     """A line for each command and action, by view: name, keys, where that was said, what it does."""
-    from quarterdeck.tui.keymap import everything, there
+    from quarterdeck.tui.keys.keymap import everything, there
 
     every = list(everything())
     for place, view in enumerate(views):

@@ -52,7 +52,7 @@ def moment(path: str, at: str | None) -> tuple[Recording, FleetSnapshot]:
 def _console(arguments: argparse.Namespace) -> ConsoleSettings:
     """As the fleet file has it, where there is one: its theme; nothing can be changed."""
     from quarterdeck.config.load import load
-    from quarterdeck.tui.theme_choice import theme_at_start
+    from quarterdeck.tui.colors.theme_choice import theme_at_start
 
     config = load(None).config
     theme = getattr(arguments, "theme", None) or theme_at_start(config)

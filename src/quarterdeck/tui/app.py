@@ -19,12 +19,12 @@ from quarterdeck.config.fleet import FleetConfig
 from quarterdeck.engine.clock import SYSTEM_CLOCK, Clock
 from quarterdeck.errors import QuarterdeckError
 from quarterdeck.model.fleet import EMPTY_FLEET, EndpointView, FleetSnapshot
+from quarterdeck.tui.colors.theme_choice import theme_at_start
 from quarterdeck.tui.contract import EngineLike, Frame, MakeEngine, Notice, Prepare, TakesText, same_fleet
 from quarterdeck.tui.everywhere import Everywhere
 from quarterdeck.tui.screens.base import ConsoleScreen
 from quarterdeck.tui.screens.fleet import FleetScreen
-from quarterdeck.tui.signals import terminal_is_gone
-from quarterdeck.tui.theme_choice import theme_at_start
+from quarterdeck.tui.terminal.signals import terminal_is_gone
 from quarterdeck.tui.visits import Visits
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class ConsoleApp(Everywhere):
         self._on_started = on_started
         self._problems = tuple(problems)
         if fleet.keys:
-            from quarterdeck.tui.keymap import key_table
+            from quarterdeck.tui.keys.keymap import key_table
 
             self.key_table = key_table(fleet.keys)
             self._problems += self.key_table.problems

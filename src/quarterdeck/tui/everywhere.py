@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from quarterdeck.model.job import Job
     from quarterdeck.tui.app import ConsoleApp
     from quarterdeck.tui.contract import EngineLike
-    from quarterdeck.tui.keymap import KeyTable
+    from quarterdeck.tui.keys.keymap import KeyTable
     from quarterdeck.tui.tour.guide import Tour
     from quarterdeck.tui.visits import Place, Visits
 
@@ -171,7 +171,7 @@ class Everywhere(TerminalApp):
 
     def take_theme(self, name: str) -> None:
         """Use a theme, and remember it for the next runs; a broken one is told of, and changes nothing."""
-        from quarterdeck.tui.theme_choice import remember_theme
+        from quarterdeck.tui.colors.theme_choice import remember_theme
 
         if problem := self.choose_theme(name):
             self.say(problem[0], 15.0)

@@ -15,7 +15,7 @@ from quarterdeck.tui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
     from quarterdeck.tui.app import ConsoleApp
-    from quarterdeck.tui.keymap import KeyTable
+    from quarterdeck.tui.keys.keymap import KeyTable
     from quarterdeck.tui.screens.base import ConsoleScreen
 
 STARTS = 3

@@ -13,7 +13,7 @@ from quarterdeck.tui.helping.places import legends
 from quarterdeck.tui.lines import EMPTY_LINE, FAINT, MUTED, PLAIN, STRONG, TITLE, Line, Run, cell_width, cut, fit, wrap
 
 if TYPE_CHECKING:
-    from quarterdeck.tui.keymap import KeyTable
+    from quarterdeck.tui.keys.keymap import KeyTable
 
 _LABEL = 14
 _SCREENS = {
@@ -66,7 +66,7 @@ def _plain_signs(width: int, *, ascii_only: bool) -> list[Line]:
     """How signs read where there is nothing but ASCII."""
     if not ascii_only:
         return []
-    from quarterdeck.tui.plain import SIGNS
+    from quarterdeck.tui.terminal.plain import SIGNS
 
     lines = _titled("Signs in ASCII")
     for sign, text in SIGNS:

@@ -1,6 +1,6 @@
 """A line of the screen as data: runs of text with a tone. Pure, so that everything that is shown is tested without a screen.
 
-A tone is a name ("muted", "state-down", …) that `quarterdeck.tui.ink` turns into a style of the theme.
+A tone is a name ("muted", "state-down", …) that `quarterdeck.tui.colors.ink` turns into a style of the theme.
 """
 
 from __future__ import annotations

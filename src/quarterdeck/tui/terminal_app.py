@@ -17,17 +17,18 @@ from textual.app import App
 from textual.screen import Screen
 from textual.widget import Widget
 
-from quarterdeck.tui import charset, themes
-from quarterdeck.tui.driver import ConsoleDriver
-from quarterdeck.tui.ink import Ink
-from quarterdeck.tui.screen_diff import ScreenDiff
-from quarterdeck.tui.signals import ending_signals
+from quarterdeck.tui.colors import themes
+from quarterdeck.tui.colors.ink import Ink
+from quarterdeck.tui.terminal import charset
+from quarterdeck.tui.terminal.driver import ConsoleDriver
+from quarterdeck.tui.terminal.screen_diff import ScreenDiff
+from quarterdeck.tui.terminal.signals import ending_signals
 
 if TYPE_CHECKING:
     from rich.color import ColorSystem
     from textual.theme import Theme
 
-    from quarterdeck.tui.link import Link
+    from quarterdeck.tui.terminal.link import Link
 
 ECHO_S = 0.06
 """What is drawn next after a key is its echo, or what was about to be drawn, and the echo comes so soon after it."""
@@ -84,7 +85,7 @@ class TerminalApp(App[None]):
         """Those of the terminal, where it has no more than 16 or 256."""
         if self.console.color_system in (None, "truecolor") or self.no_color:
             return None
-        from quarterdeck.tui.legible import few
+        from quarterdeck.tui.colors.legible import few
 
         return few(self.console.color_system)
 
@@ -92,7 +93,7 @@ class TerminalApp(App[None]):
         """A theme in colours that this terminal has."""
         if (colours := self._few_colours) is None:
             return theme
-        from quarterdeck.tui.few_colors import adapted
+        from quarterdeck.tui.colors.few_colors import adapted
 
         return adapted(theme, colours)
 

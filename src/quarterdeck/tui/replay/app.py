@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from quarterdeck.config.keymap import Wish
     from quarterdeck.engine.recording.player import Player
-    from quarterdeck.tui.keymap import KeyTable
+    from quarterdeck.tui.keys.keymap import KeyTable
     from quarterdeck.tui.screens.form import Answers
 
 REFUSAL = "this is a recording: nothing can be asked or changed"

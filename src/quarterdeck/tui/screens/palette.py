@@ -15,13 +15,13 @@ from textual.screen import ModalScreen
 
 from quarterdeck.format import printable
 from quarterdeck.model.actions import ACTIONS
+from quarterdeck.tui.colors.previewing import ThemePreview
+from quarterdeck.tui.colors.theme_list import names as theme_names
 from quarterdeck.tui.commands import commands_for
 from quarterdeck.tui.lines import FAINT, MUTED, STRONG, Line, Run, cut, spread, width_of
-from quarterdeck.tui.previewing import ThemePreview
 from quarterdeck.tui.screens.acting import ActingScreen
 from quarterdeck.tui.screens.base import ConsoleScreen
 from quarterdeck.tui.states import look
-from quarterdeck.tui.theme_list import names as theme_names
 from quarterdeck.tui.widgets.lines_view import LinesView
 from quarterdeck.tui.widgets.typed_line import TypedLine
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from quarterdeck.tui.previewing import ThemePreview
+from quarterdeck.tui.colors.previewing import ThemePreview
+from quarterdeck.tui.colors.theme_list import Listed, listed
 from quarterdeck.tui.screens.choose import ChooseScreen, Item
-from quarterdeck.tui.theme_list import Listed, listed
 
 if TYPE_CHECKING:
     from quarterdeck.tui.everywhere import Everywhere

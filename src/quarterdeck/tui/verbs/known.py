@@ -63,7 +63,7 @@ def known_on(screen: ConsoleScreen) -> Known:
 
 def _themes(app: ConsoleApp) -> tuple[Name, ...]:
     """All there are, and which is in force."""
-    from quarterdeck.tui.theme_list import names
+    from quarterdeck.tui.colors.theme_list import names
 
     return tuple(Name(name, "now" if name == app.theme else aside) for name, aside in names(app.theme_folders))
 

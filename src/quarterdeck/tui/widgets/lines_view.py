@@ -16,7 +16,7 @@ from quarterdeck.tui.lines import EMPTY_LINE, Line, changed_spans
 if TYPE_CHECKING:
     from textual.scrollbar import ScrollBar
 
-    from quarterdeck.tui.ink import Ink
+    from quarterdeck.tui.colors.ink import Ink
 
 
 class LinesView(ScrollView, can_focus=False, inherit_bindings=False):
@@ -115,7 +115,7 @@ class LinesView(ScrollView, can_focus=False, inherit_bindings=False):
         """As Textual's; without half cells where the terminal may have no glyphs for them."""
         bar = super().vertical_scrollbar
         if getattr(self.app, "glyphs", None) is not None:
-            from quarterdeck.tui.plain import WholeCells
+            from quarterdeck.tui.terminal.plain import WholeCells
 
             vars(bar)["renderer"] = WholeCells
         return bar
@@ -142,7 +142,7 @@ class LinesBlock(LinesView):
         """Show other lines."""
         keys = getattr(self.app, "key_table", None)  # `quarterdeck.tui.everywhere`
         if keys is not None:
-            from quarterdeck.tui.saying_keys import told_line
+            from quarterdeck.tui.keys.saying_keys import told_line
 
             where = getattr(self.app.in_view, "where", "")  # type: ignore[attr-defined]
             lines = [told_line(line, where, keys) for line in lines]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from textual.theme import BUILTIN_THEMES
 
 from quarterdeck.format import printable
-from quarterdeck.tui import themes
+from quarterdeck.tui.colors import themes
 
 YOURS = "yours"
 TEXTUALS = "Textual's"
@@ -35,7 +35,7 @@ class Listed(NamedTuple):
 def listed(folders: Sequence[Path]) -> list[Listed]:
     """Ours, then the user's own, then Textual's; one that has the name of another takes its place.
 
-    ``folders`` as in `quarterdeck.tui.themes.load`: the last one is the program's. Reads every file in them.
+    ``folders`` as in `quarterdeck.tui.colors.themes.load`: the last one is the program's. Reads every file in them.
     """
     found: dict[str, Listed] = {}
     for folder in folders:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from rich.color import ColorSystem
 
-from quarterdeck.tui.outlet import Later, Outlet
-from quarterdeck.tui.pacing import Pacing
-from quarterdeck.tui.screen_diff import ScreenDiff
+from quarterdeck.tui.terminal.outlet import Later, Outlet
+from quarterdeck.tui.terminal.pacing import Pacing
+from quarterdeck.tui.terminal.screen_diff import ScreenDiff
 
 if TYPE_CHECKING:
     from textual.geometry import Offset

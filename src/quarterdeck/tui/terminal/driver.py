@@ -21,11 +21,11 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.messages import InBandWindowResize, TerminalSupportsSynchronizedOutput
 
-from quarterdeck.tui.keyboard import Keyboard
-from quarterdeck.tui.link import Link
-from quarterdeck.tui.modes import Modes
-from quarterdeck.tui.outlet import Outlet
-from quarterdeck.tui.pacing import Pacing
+from quarterdeck.tui.terminal.keyboard import Keyboard
+from quarterdeck.tui.terminal.link import Link
+from quarterdeck.tui.terminal.modes import Modes
+from quarterdeck.tui.terminal.outlet import Outlet
+from quarterdeck.tui.terminal.pacing import Pacing
 
 if TYPE_CHECKING:
     from quarterdeck.tui.terminal_app import TerminalApp

@@ -58,7 +58,7 @@ class Ink:
         behind = Color.parse(self._variables[_GROUNDS[ground]])
         seen = Color.parse(self._variables[name])
         if self._colours is not None:
-            from quarterdeck.tui.legible import brightens, least, legible
+            from quarterdeck.tui.colors.legible import brightens, least, legible
 
             seen = legible(seen, [behind], self._colours, least(name))
             bold = (bold or self._is_plain_head(ground)) and not brightens(seen, behind, self._colours)

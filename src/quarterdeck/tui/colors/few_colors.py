@@ -12,7 +12,7 @@ from rich.color import ColorSystem
 from textual.color import Color
 from textual.theme import Theme
 
-from quarterdeck.tui.legible import MARKS, another_ground, least, legible, plain_grey
+from quarterdeck.tui.colors.legible import MARKS, another_ground, least, legible, plain_grey
 
 _SIXTEEN = {True: ("#000000", "#000000", "#aaaaaa"), False: ("#ffffff", "#ffffff", "#000000")}
 """Background, heads and dialogs, the selected row; for dark themes and for light ones.
@@ -26,7 +26,7 @@ _ON_HEADS = "ink"
 
 def adapted(theme: Theme, system: ColorSystem) -> Theme:
     """``theme`` in colours that stay apart on such a terminal. One that is made of the terminal's own stays as it is."""
-    from quarterdeck.tui.themes import VARIABLES, all_variables
+    from quarterdeck.tui.colors.themes import VARIABLES, all_variables
 
     if theme.ansi:
         return theme

@@ -17,7 +17,7 @@ from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.geometry import Size
 from textual.strip import Strip
 
-from quarterdeck.tui.sgr import Pen
+from quarterdeck.tui.terminal.sgr import Pen
 
 Cell = tuple[str, Style | None]
 """A character with its style; "" is the right half of a wide character."""

@@ -10,7 +10,7 @@ from textual.color import Color, ColorParseError
 from textual.theme import BUILTIN_THEMES, Theme
 
 from quarterdeck.format import printable
-from quarterdeck.tui import theme_choice
+from quarterdeck.tui.colors import theme_choice
 
 DEFAULT_THEME = theme_choice.DEFAULT_THEME
 LIGHT_THEME = "quarterdeck-day"
@@ -54,8 +54,8 @@ class ThemeError(Exception):
 
 def packaged_folder() -> Path:
     """Where the themes are that come with the program: in the package, or beside ``src`` in a checkout."""
-    inside = Path(__file__).parents[1] / "themes"
-    return inside if inside.is_dir() else Path(__file__).parents[3] / "themes"
+    inside = Path(__file__).parents[2] / "themes"
+    return inside if inside.is_dir() else Path(__file__).parents[4] / "themes"
 
 
 def user_folder() -> Path:
@@ -198,7 +198,7 @@ def derived_variables(theme: Theme) -> dict[str, str]:
     marks = {"ink-accent": theme.accent or theme.primary, "bar-used": theme.primary, "bar-memory": other}
     if theme.ansi:
         return {**dict.fromkeys(VARIABLES, "ansi_default"), **states, **marks}
-    from quarterdeck.tui.legible import least, legible
+    from quarterdeck.tui.colors.legible import least, legible
 
     ground = Color.parse(theme.background or ("#121212" if theme.dark else "#efefef"))
     ink = Color.parse(theme.foreground or ("#e0e0e0" if theme.dark else "#202020"))

@@ -12,7 +12,7 @@ from quarterdeck.tui.commands import BY_ID, keys_shown
 from quarterdeck.tui.lines import Line
 
 if TYPE_CHECKING:
-    from quarterdeck.tui.keymap import KeyTable
+    from quarterdeck.tui.keys.keymap import KeyTable
 
 SENTENCES = (
     "{view_jobs} shows it",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from quarterdeck.tui.screen_diff import Glyphs
+    from quarterdeck.tui.terminal.screen_diff import Glyphs
 
 _PLAIN_LOCALES = ("C", "POSIX")
 _COERCED = ("C.UTF-8", "C.utf8", "UTF-8")
@@ -19,11 +19,11 @@ _ALL_COLOURS = ("alacritty", "contour", "foot", "rio", "wezterm", "xterm-ghostty
 def glyphs(environ: Mapping[str, str], out: TextIO | None, ascii_only: bool | None) -> Glyphs | None:
     """What cells have to become, if anything. ``ascii_only``: ``None`` = as the locale says, or else what ``out`` encodes."""
     if ascii_only or (ascii_only is None and knows_no_utf8(environ, out)):
-        from quarterdeck.tui.plain import to_ascii
+        from quarterdeck.tui.terminal.plain import to_ascii
 
         return to_ascii
     if environ.get("TERM") == "linux":
-        from quarterdeck.tui.plain import to_console_font
+        from quarterdeck.tui.terminal.plain import to_console_font
 
         return to_console_font
     return None
@@ -33,7 +33,7 @@ def is_ascii(made: Glyphs | None) -> bool:
     """Whether it leaves nothing but ASCII."""
     if made is None:
         return False
-    from quarterdeck.tui.plain import to_ascii
+    from quarterdeck.tui.terminal.plain import to_ascii
 
     return made is to_ascii
 

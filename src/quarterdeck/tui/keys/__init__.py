@@ -1,0 +1,1 @@
+"""Other keys for commands, and sentences that name the keys in force."""
