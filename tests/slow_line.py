@@ -20,7 +20,7 @@ from small_terminal import SmallTerminal
 LONGEST_S = 40.0
 SERIAL = 11_520.0
 SCRIPT = Path(__file__).parent / "tui" / "busy_in_pty.py"
-ENVIRONMENT = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+ENVIRONMENT = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "SSH_TTY": "/dev/pts/0"}
 
 
 class Line:

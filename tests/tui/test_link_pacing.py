@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from quarterdeck.tui.terminal.modes import Modes
-from quarterdeck.tui.terminal.pacing import BURST, LATENCY_S, LOST_S, SERIAL_BPS, SMALLEST, Pacing
+from quarterdeck.tui.terminal.pacing import BURST, LATENCY_S, LOCAL_BPS, LOST_S, SERIAL_BPS, SMALLEST, Pacing
 
 
 class SimulatedLine:
@@ -173,3 +173,26 @@ def test_all_that_is_switched_on_is_switched_off() -> None:
     on = {part[:-1] for part in modes.on().split("\x1b")[1:] if part.endswith("h")}
     off = {part[:-1] for part in modes.off(synchronised=True).split("\x1b")[1:] if part.endswith("l")}
     assert on - off == set()
+
+
+@pytest.mark.parametrize(
+    ("environ", "slow"),
+    [
+        ({"TERM": "xterm-256color"}, False),
+        ({"TERM": "xterm-256color", "SSH_CONNECTION": "10.0.0.2 51000 10.0.0.1 22"}, True),
+        ({"TERM": "tmux-256color", "SSH_TTY": "/dev/pts/3", "TMUX": "x"}, True),
+        ({"TERM": "vt100"}, True),
+    ],
+)
+def test_who_is_silent_is_slow_only_where_there_may_be_a_line(environ: dict[str, str], slow: bool) -> None:
+    assert Modes(environ).may_be_slow is slow
+
+
+def test_a_silent_terminal_here_gets_a_whole_screen_at_once() -> None:
+    pacing = Pacing(silent_bps=LOCAL_BPS)
+    sent, now = 0, 100.0
+    while now < 100.2:
+        room = pacing.room(now)
+        pacing.sent(room, now, more=True)
+        sent, now = sent + room, now + 0.01
+    assert sent > 150_000

@@ -25,7 +25,7 @@ from quarterdeck.tui.terminal.keyboard import Keyboard
 from quarterdeck.tui.terminal.link import Link
 from quarterdeck.tui.terminal.modes import Modes
 from quarterdeck.tui.terminal.outlet import Outlet
-from quarterdeck.tui.terminal.pacing import Pacing
+from quarterdeck.tui.terminal.pacing import LOCAL_BPS, SERIAL_BPS, Pacing
 
 if TYPE_CHECKING:
     from quarterdeck.tui.terminal_app import TerminalApp
@@ -78,7 +78,7 @@ class ConsoleDriver(LinuxDriver):
         self.link = Link(
             self._console.screen_diff,
             self._outlet,
-            Pacing(asks=self._modes.asks_for_cursor),
+            Pacing(asks=self._modes.asks_for_cursor, silent_bps=SERIAL_BPS if self._modes.may_be_slow else LOCAL_BPS),
             later=self._later,
             clock=time.monotonic,
             encoding=self._file.encoding or "utf-8",

@@ -25,6 +25,9 @@ class Modes:
         """Whether it may be asked if it shows a frame at once (mode 2026): some print a part of the question."""
         self.asks_for_cursor = not self._dumb
         """Whether it may be asked where its cursor is: all do that since the VT100."""
+        elsewhere = any(environ.get(name) for name in ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY", "MOSH_CONNECTION"))
+        self.may_be_slow = elsewhere or plain
+        """Whether a line may be between it and this machine: a connection from elsewhere, or a terminal with a serial port."""
 
     def on(self) -> str:
         """Another screen with nothing on it, without a cursor, lines not wrapped; mouse, pastes and keys told as what they are."""

@@ -3,7 +3,7 @@
 What was written is not what was taken: pseudo-terminals, ssh and tmux hold seconds of it. So after some of it the terminal is
 asked where its cursor is; the answer comes when it has taken everything before the question. From how long that took follows
 how much it takes in `LATENCY_S`, and no more than that is ever under way. A terminal that never answered is held to be as slow
-as a serial line.
+as a serial line where it may be far away, else as fast as a program that reads its pseudo-terminal here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import math
 LATENCY_S = 0.045
 """What may lie before a key's echo, as time on the line."""
 SERIAL_BPS = 11_520.0
-"""Bytes a second of a line at 115 kbit/s: what is assumed of a terminal that doesn't answer."""
+"""Bytes a second of a line at 115 kbit/s: what is assumed of a terminal elsewhere that doesn't answer …"""
+LOCAL_BPS = 1_000_000.0
+"""… and of one on this machine."""
 BURST = 8192
 """The first frame is sent before anything is known."""
 SMALLEST, LARGEST = 512, 64 * 1024
@@ -31,9 +33,10 @@ _GROWS = 1.05
 class Pacing:
     """What is under way, and how much may be. Times are monotonic seconds."""
 
-    def __init__(self, *, asks: bool = True) -> None:
-        """``asks``: whether the terminal may be asked."""
+    def __init__(self, *, asks: bool = True, silent_bps: float = SERIAL_BPS) -> None:
+        """``asks``: whether the terminal may be asked; ``silent_bps``: bytes a second that it takes as long as it hasn't answered."""
         self._asks = asks
+        self._silent_bps = silent_bps
         self._window = BURST
         self._under_way = 0.0
         self._burst = 0
@@ -68,7 +71,7 @@ class Pacing:
         self._sent_at = now
         self._under_way += count
         if not self.answers:
-            self._window = max(self._window - count, round(SERIAL_BPS * LATENCY_S))
+            self._window = max(self._window - count, round(self._silent_bps * LATENCY_S))
         return (more or self._under_way >= min(ASK_AFTER, self._window / 2)) and self.ask(now)
 
     def ask(self, now: float) -> bool:
@@ -114,7 +117,7 @@ class Pacing:
         if self._asked_at is not None and now - self._asked_at >= LOST_S:
             self._asked_at = None
         if self._sent_at > -math.inf and not self.answers:
-            gone = max(0.0, now - self._settled_at) * SERIAL_BPS
+            gone = max(0.0, now - self._settled_at) * self._silent_bps
             self._under_way = max(0.0, self._under_way - gone)
         self._settled_at = now
 
