@@ -268,7 +268,7 @@ def test_interrupted_it_says_how_to_go_on(
     process = started(tmp_path, environment, "compare", "--cases", cases_file(tmp_path, 5), "-m", "alpha")
     until(lambda: len(stubs[0].sent) > 2, process)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     name = run_id(said)
     assert f"2 of 5 are answered and kept. `quarterdeck compare --resume {name}` goes on." in said

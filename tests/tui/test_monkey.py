@@ -114,9 +114,7 @@ def held() -> Held:
         tasks=len(asyncio.all_tasks()),
         threads=threading.active_count(),
         files=len(list((own / "fd").iterdir())) if known else 0,
-        screens=sum(
-            isinstance(each, Screen) for each in objects if type(each).__module__.startswith(("quart", "text"))
-        ),
+        screens=sum(issubclass(type(each), Screen) for each in objects),
         objects=len(objects),
         resident=int((own / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if known else 0,
     )

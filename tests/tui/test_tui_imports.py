@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -94,7 +95,9 @@ Minimal().run(headless=True, size=(120, 36))
 
 def told_by(code: str, folder: str = ".") -> list[set[str]]:
     """The words of each line that ``code`` prints in a fresh interpreter."""
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=folder)
+    nobody = {f"XDG_{kind}_HOME": f"{folder}/nothing" for kind in ("STATE", "CONFIG", "CACHE")}  # nothing is remembered
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder, env={**os.environ, **nobody})
     return [set(line.split()) for line in done.stdout.splitlines()]
 
 
