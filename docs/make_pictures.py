@@ -1,6 +1,6 @@
 """Draws the pictures in docs/pictures: the console itself, headless, on the demo fleet or on that of a fleet file.
 
-uv run python docs/make_pictures.py                        demo-*.svg: every view in three sizes, and one in light colours
+uv run python docs/make_pictures.py                        demo-*.svg: every view in three sizes, dark and light
 uv run python docs/make_pictures.py --only gpus,jobs       these views only
 uv run python docs/make_pictures.py NAME FILE              NAME-*.svg: fleet, endpoint, GPUs of that fleet
 """
@@ -11,7 +11,9 @@ import argparse
 import asyncio
 import os
 import re
+import sys
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).with_name("pictures")
 SIZES = ((80, 24), (120, 36), (200, 60))
-LIGHT = (120, 36)
 WATCH_S = 40.0
 """Long enough for trends, and for the first of the demo's trouble."""
 
@@ -98,21 +99,34 @@ async def _go(pilot: Pilot[None], view: View) -> None:
     await pilot.pause()
 
 
-async def main(name: str, file: str, only: set[str]) -> None:
-    """Every size in the dark theme and one in the light, of the demo or of a fleet file."""
+async def one_size(name: str, file: str, only: set[str], size: tuple[int, int], *, light: bool) -> None:
+    """Every view in one size and theme, of the demo or of a fleet file."""
     FOLDER.mkdir(exist_ok=True)
     os.environ["COLORTERM"] = "truecolor"  # whatever terminal this is started from
     os.environ.pop("NO_COLOR", None)
-    for size, theme in (*((size, "") for size in SIZES), (LIGHT, "quarterdeck-day")):
-        demo = None if file else await start()  # each size sees the demo from its beginning
-        try:
-            fleet = load(file).config if demo is None else demo.config
-            if theme:
-                fleet = replace(fleet, console=replace(fleet.console, theme=theme))
-            await _alone(name, fleet, size, only, VIEWS if demo else OF_ANY)
-        finally:
-            if demo is not None:
-                await demo.stop()
+    demo = None if file else await start()  # each size sees the demo from its beginning
+    try:
+        fleet = load(file).config if demo is None else demo.config
+        theme = "quarterdeck-day" if light else "quarterdeck-night"
+        fleet = replace(fleet, console=replace(fleet.console, theme=theme))
+        await _alone(name, fleet, size, only, VIEWS if demo else OF_ANY)
+    finally:
+        if demo is not None:
+            await demo.stop()
+
+
+async def every_size(words: list[str]) -> None:
+    """Each size and theme in a process of its own, so many at a time as there are processors to spare."""
+    turn = asyncio.Semaphore(max(1, (os.cpu_count() or 2) - 1))
+
+    async def one(size: tuple[int, int], theme: str) -> None:
+        async with turn:
+            told = [*words, "--size", f"{size[0]}x{size[1]}", "--theme", theme]
+            process = await asyncio.create_subprocess_exec(sys.executable, __file__, *told)
+            if await process.wait():
+                raise SystemExit(f"{size[0]}x{size[1]} {theme} failed")
+
+    await asyncio.gather(*(one(size, theme) for size in SIZES for theme in ("dark", "light")))
 
 
 async def _alone(name: str, fleet: FleetConfig, size: tuple[int, int], only: set[str], views: tuple[View, ...]) -> None:
@@ -132,5 +146,15 @@ if __name__ == "__main__":
     parser.add_argument("name", nargs="?", default="demo")
     parser.add_argument("file", nargs="?", default="")
     parser.add_argument("--only", default="", help="views, with commas between them")
+    parser.add_argument("--size", default="", help="such as 80x24 (default: all three)")
+    parser.add_argument("--theme", choices=("dark", "light"), default="dark")
     given = parser.parse_args()
-    asyncio.run(main(given.name, given.file, {one for one in given.only.split(",") if one}))
+    if given.size:
+        columns, _, rows = given.size.partition("x")
+        views = {one for one in given.only.split(",") if one}
+        light = given.theme == "light"
+        asyncio.run(one_size(given.name, given.file, views, (int(columns), int(rows)), light=light))
+    else:
+        begun = time.monotonic()
+        asyncio.run(every_size(sys.argv[1:]))
+        sys.stderr.write(f"{time.monotonic() - begun:.0f} s\n")
