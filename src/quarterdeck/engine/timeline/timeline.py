@@ -91,10 +91,11 @@ class Timeline:
 
     def _take(self, found: Iterable[Happening], so: Collection[Happening]) -> None:
         """``so``: states in which endpoints were found, which began when nobody here looked."""
+        told = tuple(found)
+        if not told:  # as nearly always: what is shown need not be looked through
+            return
         known = {identity(one) for one in self._shown}
-        new = tuple(
-            one for one in found if identity(one) not in known and not (one in so and _was_so(one, self._shown))
-        )
+        new = tuple(one for one in told if identity(one) not in known and not (one in so and _was_so(one, self._shown)))
         if not new:
             return
         self._shown = tuple(sorted(chain(self._shown, new), key=when)[-MOST:])
