@@ -127,7 +127,7 @@ def test_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert max(blocks) <= min(blocks) * 1.05, blocks
     assert max(resident) <= min(resident) * 1.05, resident
     assert max(sizes) <= MOST_BYTES, sizes
-    assert max(sizes) > MOST_BYTES / 2  # the bound was reached, not missed by far
+    assert max(sizes) > MOST_BYTES / 4  # the bound was reached: it is pruned to a third, and the log comes and goes
     assert kept == MOST
     rows, last = read(tmp_path / "events.db", most=1_000_000)
     assert last > len(rows)  # the oldest have gone
