@@ -98,7 +98,7 @@ class Engine:
 
         self.alarms = self.alarms or alarms_for(self.fleet, self.clock)
         if self.alarms is not None:
-            self._look_at(asyncio.get_running_loop().create_task(keep_looking(self.alarms, self.snapshot)))
+            self._look_at(asyncio.get_running_loop().create_task(keep_looking(self.alarms, self.snapshot, self.clock)))
         if self.witness is not None:
             self._look_at(asyncio.get_running_loop().create_task(self.witness.run()))
 

@@ -1,7 +1,8 @@
 """An httpx transport on plain asyncio streams, with h11 for the protocol.
 
 httpx's own one brings httpcore and anyio: 80 ms at import, and twice the time per request. A poller sends one GET after another
-to one server, so one kept-alive connection is all that has to be managed. The deadline is the caller's (`asyncio.timeout`).
+to one server, so one kept-alive connection is all that has to be managed. The usual answer to one is read without h11 (`get`).
+The deadline is the caller's (`asyncio.timeout`).
 """
 
 from __future__ import annotations
@@ -9,18 +10,34 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+import time
 from collections.abc import AsyncIterator
+from typing import NamedTuple
 
 import h11
 import httpx
 
+from quarterdeck.wire.usual import usual
+
 READ_BYTES = 64 * 1024
 _START = b"HTTP/"
 _NEXT_ADDRESS_S = 0.25
+_AS_SENT = "as_sent"
+"""Under this name a request that is sent again and again keeps its bytes."""
 
 
 class Closed(httpx.RemoteProtocolError):
     """The server closed the connection before its answer was complete."""
+
+
+class Page(NamedTuple):
+    """A usual answer: status 200."""
+
+    headers: dict[str, str]
+    """By name in lower case."""
+    body: bytes
+    began: float
+    """When it began to come, by `time.perf_counter`."""
 
 
 class _Connection:
@@ -43,10 +60,37 @@ class _Connection:
     def send(self, request: httpx.Request, body: bytes) -> None:
         """Write a request."""
         self._first = b""
-        send = self.protocol.send
-        head = h11.Request(method=request.method, target=request.url.raw_path, headers=request.headers.raw)
-        parts = [send(head), send(h11.Data(data=body)) if body else b"", send(h11.EndOfMessage())]
-        self.writer.write(b"".join(part for part in parts if part))
+        self.writer.write(_encoded(self.protocol, request, body))
+
+    async def page(self, request: httpx.Request, most: int) -> Page | None:
+        """Send a GET and read its answer, if that is a usual one of at most ``most`` bytes.
+
+        Else ``None``: what came of it so far is h11's, and `event` goes on. Raises Closed, httpx.RemoteProtocolError, OSError.
+        """
+        self._first = b""
+        sent = request.extensions.get(_AS_SENT)
+        if sent is None:
+            sent = request.extensions[_AS_SENT] = _encoded(h11.Connection(h11.CLIENT), request, b"")
+        self.writer.write(sent)
+        data = await self.reader.read(READ_BYTES)
+        if not data:
+            raise Closed("closed without sending a response")
+        began = time.perf_counter()
+        self._check_start(data)
+        pieces, size = [data], len(data)
+        found = usual(data)
+        if found is not None and found.end - found.start <= most:
+            while size < found.end and (data := await self.reader.read(READ_BYTES)):
+                pieces.append(data)
+                size += len(data)
+            if size == found.end:
+                whole = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+                return Page(found.headers, whole[found.start :], began)
+        _encoded(self.protocol, request, b"")
+        self.protocol.receive_data(b"".join(pieces))
+        if not data:
+            self.protocol.receive_data(b"")
+        return None
 
     async def event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
         """The next part of the answer. Raises Closed, httpx.RemoteProtocolError, OSError."""
@@ -77,6 +121,17 @@ class _Connection:
             self.protocol.start_next_cycle()
         else:
             self.writer.close()
+
+
+def _encoded(protocol: h11.Connection, request: httpx.Request, body: bytes) -> bytes:
+    """What is to be sent. ``protocol`` takes it for sent."""
+    head = h11.Request(method=request.method, target=request.url.raw_path, headers=request.headers.raw)
+    parts = [
+        protocol.send(head),
+        protocol.send(h11.Data(data=body)) if body else b"",
+        protocol.send(h11.EndOfMessage()),
+    ]
+    return b"".join(part for part in parts if part)
 
 
 class _Body(httpx.AsyncByteStream):
@@ -129,6 +184,17 @@ class StreamTransport(httpx.AsyncBaseTransport):
                 await response.aclose()  # said before our request came: some proxies end an idle connection so
         return await self._exchange(await self._open(request.url), request, body)
 
+    async def get(self, request: httpx.Request, most: int) -> Page | httpx.Response:
+        """As `handle_async_request`, for a GET whose answer is read at once: a usual one of at most ``most`` bytes is given whole."""
+        connection = self._take()
+        if connection is not None:
+            with contextlib.suppress(Closed, OSError):
+                found = await self._got(connection, request, most)
+                if isinstance(found, Page) or found.status_code != 408:
+                    return found
+                await found.aclose()
+        return await self._got(await self._open(request.url), request, most)
+
     async def aclose(self) -> None:
         """Close the idle connection."""
         connection = self._take()
@@ -174,6 +240,25 @@ class StreamTransport(httpx.AsyncBaseTransport):
         try:
             connection.send(request, body)
             await connection.writer.drain()
+        except BaseException:
+            connection.writer.transport.abort()
+            raise
+        return await self._head(connection, request)
+
+    async def _got(self, connection: _Connection, request: httpx.Request, most: int) -> Page | httpx.Response:
+        try:
+            page = await connection.page(request, most)
+        except BaseException:
+            connection.writer.transport.abort()
+            raise
+        if page is None:
+            return await self._head(connection, request)
+        self.keep(connection)
+        return page
+
+    async def _head(self, connection: _Connection, request: httpx.Request) -> httpx.Response:
+        """The answer, of which the head was read."""
+        try:
             event = await connection.event()
             while isinstance(event, h11.InformationalResponse):
                 event = await connection.event()

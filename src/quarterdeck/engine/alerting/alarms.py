@@ -98,8 +98,7 @@ class Alarms:
 
         Evaluates at most once a second of the snapshot's clock, and not while ``paused`` (nobody polls).
         """
-        passed = math.inf if self._looked_at is None else snapshot.at - self._looked_at
-        if not paused and (passed >= LOOK_EVERY_S - _SLACK_S or passed < 0):
+        if not paused and self.is_due(snapshot.at):
             self._looked_at = snapshot.at
             self._snapshot = snapshot
             self._memory, _, changes = step(self._memory, snapshot, self.rules)
@@ -111,6 +110,11 @@ class Alarms:
         alerts = self._said()
         self._tell()
         return replace(snapshot, alerts=alerts)
+
+    def is_due(self, at: float) -> bool:
+        """Whether a look at that moment (of the snapshot's clock) would be one at the rules."""
+        passed = math.inf if self._looked_at is None else at - self._looked_at
+        return passed >= LOOK_EVERY_S - _SLACK_S or passed < 0
 
     def _said(self) -> tuple[Alert, ...]:
         """The alerts with what people said to them."""

@@ -18,12 +18,16 @@ def alarms_for(fleet: FleetConfig, clock: Clock) -> Alarms | None:
     return Alarms(fleet, wall=clock.wall) if fleet.alerts.enabled else None
 
 
-async def keep_looking(alarms: Alarms, look: Callable[[], object]) -> None:
-    """Have the rules looked at each second (``look`` takes a snapshot) until cancelled. The file is read and written aside."""
+async def keep_looking(alarms: Alarms, look: Callable[[], object], clock: Clock) -> None:
+    """Have the rules looked at each second until cancelled. The file is read and written aside.
+
+    ``look`` takes a snapshot; that is left out where somebody has taken one for a frame already.
+    """
     syncing: asyncio.Future[None] | None = None
     try:
         while True:
-            look()
+            if alarms.is_due(clock.monotonic()):
+                look()
             if syncing is None or syncing.done():
                 syncing = asyncio.ensure_future(asyncio.to_thread(alarms.sync))
             await asyncio.sleep(LOOK_EVERY_S)
