@@ -17,9 +17,13 @@ class _Selector(selectors.DefaultSelector):
     """Instead of waiting, moves the loop's clock."""
 
     passed = 0.0
+    in_threads = 0
+    """Calls under way in threads, whose time is real: nobody's passes until they have ended."""
 
     def select(self, timeout: float | None = None) -> list[Any]:
         """What is ready; if nothing is, the time of the next timer has come."""
+        if self.in_threads and timeout != 0:
+            return super().select(0.01)
         ready = super().select(0)
         if not ready and timeout is not None and timeout > 0:
             self.passed += timeout
@@ -38,6 +42,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Seconds, from 1000."""
         return 1000.0 + self._virtual.passed
+
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:  # type: ignore[override]
+        """As the loop's, counted."""
+        self._virtual.in_threads += 1
+        future = super().run_in_executor(executor, func, *args)
+        future.add_done_callback(self._ended)
+        return future
+
+    def _ended(self, _: asyncio.Future[Any]) -> None:
+        self._virtual.in_threads -= 1
 
 
 def clock() -> Clock:

@@ -52,6 +52,8 @@ double number_of(int gpu, int number, double otherwise) {
 
 int is_started(void) { return started; }
 
+int is_controlled(void) { return *file_name != 0; }
+
 Result copy(char *to, U32 size, const char *from) {
     if (!to) return BAD_ARGUMENT;
     if (strlen(from) + 1 > size) return TOO_SMALL;

@@ -79,6 +79,8 @@ Result check(Handle device, const char *function);
 void may_hang(const char *function);
 /* Whether nvmlInit was called. */
 int is_started(void);
+/* Whether there is a control file, so that anything may happen. */
+int is_controlled(void);
 Result copy(char *to, U32 size, const char *from);
 
 double utilization(int gpu);

@@ -128,7 +128,7 @@ API Result nvmlDeviceGetProcessUtilization(Handle device, Sample *to, U32 *room,
 }
 
 /* Events: the "xid" lines that come to the control file after a set was made. */
-enum { XID = 0x8, LOOK_EVERY_US = 5000 };
+enum { XID = 0x8, LOOK_EVERY_US = 5000, MOST_SLEPT_US = 250000 };
 typedef struct {
     unsigned char wanted[MOST_GPUS];
     int next;
@@ -170,8 +170,10 @@ API Result nvmlEventSetWait_v2(Set *set, EventData *to, U32 ms) {
             return OK;
         }
         clock_gettime(CLOCK_MONOTONIC, &t);
-        if (t.tv_sec + t.tv_nsec / 1e9 >= until) return TIMED_OUT;
-        usleep(LOOK_EVERY_US);
+        double left_us = (until - t.tv_sec - t.tv_nsec / 1e9) * 1e6;
+        if (left_us <= 0) return TIMED_OUT;
+        double most_us = is_controlled() ? LOOK_EVERY_US : MOST_SLEPT_US; /* a real driver sleeps until something happens */
+        usleep((useconds_t)(left_us < most_us ? left_us + 1 : most_us));
     }
 }
 API Result nvmlEventSetWait(Set *set, EventData *to, U32 ms) { return nvmlEventSetWait_v2(set, to, ms); }

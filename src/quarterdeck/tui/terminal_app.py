@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import os
 import sys
@@ -21,7 +22,7 @@ from quarterdeck.tui.colors import themes
 from quarterdeck.tui.colors.ink import Ink
 from quarterdeck.tui.terminal import charset
 from quarterdeck.tui.terminal.driver import ConsoleDriver
-from quarterdeck.tui.terminal.screen_diff import ScreenDiff
+from quarterdeck.tui.terminal.screen_diff import Part, ScreenDiff
 from quarterdeck.tui.terminal.signals import ending_signals
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class TerminalApp(App[None]):
         """What the terminal shows, and what it should show."""
         self._pressed, self._pressed_at = False, -math.inf
         """Whether somebody waits for an echo, and since when (monotonic)."""
+        self._sending = False
+        """Whether what was drawn is about to be sent."""
         self._ink: Ink | None = None
         self._theme_folders = theme_folders
         self._disable_tooltips = self._disable_notifications = True  # news stand in the status line
@@ -208,12 +211,35 @@ class TerminalApp(App[None]):
         link, size = self.link, self.size
         if link is not None and size != self.screen_diff.size:
             return  # drawn for a size that the terminal has no longer
-        urgent = self._pressed or time.monotonic() - self._pressed_at < ECHO_S
-        self._pressed = False
+        urgent = self._is_echo()
         self.screen_diff.put(update, size, urgent=urgent, first=self._looked_at() if urgent else None)
         if link is not None:
             link.cursor = self.screen.outer_size.clamp_offset(self.cursor_position)
             link.pump()
+
+    def send_parts(self, parts: Sequence[Part]) -> bool:
+        """Have these parts of lines sent with whatever else changes now; ``False`` where there is no screen for them."""
+        link = self.link
+        drawn_for_it = self.size == self.screen_diff.size
+        if link is None or not drawn_for_it or not self._running or self._closed or self._batch_count:
+            return False
+        urgent = self._is_echo()
+        self.screen_diff.put_parts(parts, urgent=urgent, first=self._looked_at() if urgent else None)
+        if not self._sending:
+            self._sending = True
+            asyncio.get_running_loop().call_soon(self._send)
+        return True
+
+    def _send(self) -> None:
+        self._sending = False
+        if self.link is not None and not self._closed:
+            self.link.pump()
+
+    def _is_echo(self) -> bool:
+        """Whether somebody waits for what is drawn now."""
+        urgent = self._pressed or time.monotonic() - self._pressed_at < ECHO_S
+        self._pressed = False
+        return urgent
 
     def _looked_at(self) -> range | None:
         """The lines of what has the keys, or of what is selected."""

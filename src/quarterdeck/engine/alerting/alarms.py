@@ -76,6 +76,8 @@ class Alarms:
         self._memory = NOTHING
         self._snapshot = EMPTY_FLEET
         self._looked_at: float | None = None
+        self.looks = 0
+        """How often a snapshot was brought, also where it was too early for the rules."""
         self._lock = threading.Lock()
         self._unsaved: dict[tuple[str, float], Alert] = {}
         self._saved_at = -math.inf
@@ -98,6 +100,7 @@ class Alarms:
 
         Evaluates at most once a second of the snapshot's clock, and not while ``paused`` (nobody polls).
         """
+        self.looks += 1
         if not paused and self.is_due(snapshot.at):
             self._looked_at = snapshot.at
             self._snapshot = snapshot
@@ -111,10 +114,10 @@ class Alarms:
         self._tell()
         return replace(snapshot, alerts=alerts)
 
-    def is_due(self, at: float) -> bool:
-        """Whether a look at that moment (of the snapshot's clock) would be one at the rules."""
+    def is_due(self, at: float, late_s: float = 0.0) -> bool:
+        """Whether a look at that moment (of the snapshot's clock) would be one at the rules, ``late_s`` after the time for it."""
         passed = math.inf if self._looked_at is None else at - self._looked_at
-        return passed >= LOOK_EVERY_S - _SLACK_S or passed < 0
+        return passed >= LOOK_EVERY_S - _SLACK_S + late_s or passed < 0
 
     def _said(self) -> tuple[Alert, ...]:
         """The alerts with what people said to them."""

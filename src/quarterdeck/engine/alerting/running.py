@@ -11,6 +11,8 @@ from quarterdeck.engine.alerting.alarms import LOOK_EVERY_S, Alarms
 from quarterdeck.engine.clock import Clock
 
 SAVE_WITHIN_S = 0.3
+OTHERS_S = 0.6
+"""For so long others who look may be waited for."""
 
 
 def alarms_for(fleet: FleetConfig, clock: Clock) -> Alarms | None:
@@ -21,13 +23,15 @@ def alarms_for(fleet: FleetConfig, clock: Clock) -> Alarms | None:
 async def keep_looking(alarms: Alarms, look: Callable[[], object], clock: Clock) -> None:
     """Have the rules looked at each second until cancelled. The file is read and written aside.
 
-    ``look`` takes a snapshot; that is left out where somebody has taken one for a frame already.
+    ``look`` takes a snapshot. Where frames take some too, that is left to them unless none comes in time.
     """
+    seen = 0
     syncing: asyncio.Future[None] | None = None
     try:
         while True:
-            if alarms.is_due(clock.monotonic()):
+            if alarms.is_due(clock.monotonic(), OTHERS_S if alarms.looks > seen else 0.0):
                 look()
+            seen = alarms.looks
             if syncing is None or syncing.done():
                 syncing = asyncio.ensure_future(asyncio.to_thread(alarms.sync))
             await asyncio.sleep(LOOK_EVERY_S)

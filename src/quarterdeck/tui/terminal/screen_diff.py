@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from rich.cells import cell_len
 from rich.color import ColorSystem
@@ -28,6 +29,16 @@ _BRIDGE = 3
 """So many unchanged cells between two changed ones cost less than moving the cursor."""
 _LONGEST = 64
 """Cells sent in one piece: the line may have no room for more."""
+
+
+class Part(NamedTuple):
+    """Of a strip at ``x`` of the line ``y``, the cells from ``left`` up to ``right``."""
+
+    y: int
+    x: int
+    strip: Strip
+    left: int
+    right: int
 
 
 class ScreenDiff:
@@ -83,14 +94,22 @@ class ScreenDiff:
         """
         if size != self._size:
             self.resize(size)
+        self._put(pieces(update, self._glyphs), urgent=urgent, first=first)
+
+    def put_parts(self, parts: Iterable[Part], *, urgent: bool = False, first: range | None = None) -> None:
+        """As `put`, of parts of lines."""
+        self._put((cells_of_part(part, self._glyphs) for part in parts), urgent=urgent, first=first)
+
+    def _put(self, found: Iterable[tuple[int, int, list[Cell]]], *, urgent: bool, first: range | None) -> None:
+        width, height = self._size
         marked = self._urgent if urgent else self._late
         if urgent and first is not None:
             self._first = first
-        for y, x, cells in pieces(update, self._glyphs):
-            if y >= size.height or x >= size.width:
+        for y, x, cells in found:
+            if y >= height or x >= width:
                 continue
             line = self._wanted[y]
-            del cells[max(0, size.width - x) :]
+            del cells[max(0, width - x) :]
             end = x + len(cells)
             if line[x:end] == cells:
                 continue
@@ -169,15 +188,27 @@ def pieces(update: LayoutUpdate | ChopsUpdate, glyphs: Glyphs | None = None) -> 
         for end, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
             if strip is not None and x < right and end > left:
                 first = max(x, left)
-                cells = glyphs(cells_of(strip)) if glyphs else cells_of(strip)
-                yield y, first, cells[first - x : min(end, right) - x]
+                yield cells_of_part(Part(y, x, strip, first - x, min(end, right) - x), glyphs)
 
 
-def cells_of(strip: Strip) -> list[Cell]:
-    """A strip, cell by cell."""
+def cells_of_part(part: Part, glyphs: Glyphs | None = None) -> tuple[int, int, list[Cell]]:
+    """A part as (y, x, cells). What a glyph becomes may depend on the one before, so those see the whole strip."""
+    y, x, strip, left, right = part
+    cells = glyphs(cells_of(strip))[left:right] if glyphs else cells_of(strip, left, right)
+    return y, x + left, cells
+
+
+def cells_of(strip: Strip, left: int = 0, right: int | None = None) -> list[Cell]:
+    """A strip, or those from ``left`` up to ``right`` of it, cell by cell."""
     cells: list[Cell] = []
+    start = 0
     for text, style, control in strip:
         if control:
+            continue
+        if right is not None and start + len(cells) >= right:
+            break
+        if not cells and (text.isascii() or _is_narrow(text)) and start + len(text) <= left:
+            start += len(text)
             continue
         if text.isascii() or _is_narrow(text):
             cells += [(character, style) for character in text]
@@ -188,7 +219,7 @@ def cells_of(strip: Strip) -> list[Cell]:
                 cells += [(character, style), ("", style)][:width]
             elif cells:
                 cells[-1] = (cells[-1][0] + character, cells[-1][1])
-    return cells
+    return cells if right is None and not left else cells[left - start : None if right is None else right - start]
 
 
 @lru_cache(maxsize=4096)
