@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quarterdeck.engine.schedule import LONGEST_BACK_OFF_S, Schedule
+from quarterdeck.engine.schedule import LONGEST_BACK_OFF_S, TOGETHER, Schedule
 
 
 def run(schedule: Schedule, seconds: float, *, start: float = 100.0, ok: bool = True) -> list[tuple[float, str]]:
@@ -41,7 +41,7 @@ def test_many_are_spread_evenly_over_the_interval(count: int) -> None:
     polls = run(scheduled({f"e{i}": 2.0 for i in range(count)}), 19.99)
     per_moment = Counter(at for at, _ in polls)
     assert set(Counter(name for _, name in polls).values()) == {10}
-    assert max(per_moment.values()) <= max(8, -(-count // 20))
+    assert max(per_moment.values()) <= max(TOGETHER, -(-count // 20))
     assert len(per_moment) / 20.0 <= 10.0  # wake-ups a second
 
 

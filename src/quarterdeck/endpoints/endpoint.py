@@ -55,7 +55,7 @@ class Endpoint:
         self._wall = wall
         self._local = local
         self._tunnel = tunnel
-        self._fetch = Fetch(target_of(spec), monotonic)
+        self._fetch = Fetch(target_of(spec), monotonic, in_time=True)
         self._certificate = Certificate(self._fetch.target, monotonic)
         self._adapter: Adapter | None = None
         self._thorough_due = Cadence(monotonic, THOROUGH_EVERY_S)

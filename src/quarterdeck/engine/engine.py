@@ -6,6 +6,7 @@ Importing this imports no HTTP library; that happens when the first endpoint is 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from collections.abc import Callable, Collection, Coroutine
 from dataclasses import replace
@@ -22,6 +23,7 @@ from quarterdeck.model.fleet import FleetSnapshot
 from quarterdeck.model.models import ModelReading
 from quarterdeck.model.own import OwnRequest
 from quarterdeck.model.reading import Outcome, Reading
+from quarterdeck.wire.together import Together
 
 if TYPE_CHECKING:
     from quarterdeck.config.specs import DeploymentSpec
@@ -66,6 +68,7 @@ class Engine:
         self._open_host: Callable[[HostSpec, Clock], Host] = open_host or self.opening.host
         self._store = Store(fleet.limits)
         self._schedule = Schedule()
+        self._together = Together()
         self._endpoints: dict[str, Pollable] = {}
         self._hosts: dict[str, Host] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -281,11 +284,13 @@ class Engine:
             endpoint = self._endpoints.get(spec.name)
             if endpoint is None:
                 endpoint = self._endpoints[spec.name] = self._open_endpoint(spec, self.clock)
-            reading = await endpoint.poll()
+            with contextlib.nullcontext() if awaited else self._together.polling():
+                reading = await endpoint.poll()
         except Exception as error:  # noqa: BLE001  (a bug in one adapter is a reading too, not a traceback over the console)
             reading = Reading(self.clock.monotonic(), Outcome.FAILED, f"can't be polled ({type(error).__name__})")
-        offset = self.clock.wall() - self.clock.monotonic()
-        self._store.apply(spec.name, replace(reading, wall=reading.at + offset), awaited=awaited)
+        if reading.wall is None:
+            reading = replace(reading, wall=reading.at + self.clock.wall() - self.clock.monotonic())
+        self._store.apply(spec.name, reading, awaited=awaited)
         return reading.facts is not None or reading.outcome is Outcome.LOADING  # it will be ready any moment
 
     async def _poll_host(self, spec: HostSpec) -> bool:

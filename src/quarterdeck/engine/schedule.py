@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-TOGETHER = 8
+TOGETHER = 16
 """So many polls start in one wake-up before they are spread."""
 SHORTEST_STEP_S = 0.1
 LONGEST_BACK_OFF_S = 10.0

@@ -23,6 +23,7 @@ from quarterdeck.wire.redaction import SHORTEST_SECRET, Redactor
 from quarterdeck.wire.refusal import refusal
 from quarterdeck.wire.stream import bounded, capped
 from quarterdeck.wire.tls import context_for, expiry_of, plain_context
+from quarterdeck.wire.together import turn
 from quarterdeck.wire.transport import Page, StreamTransport
 
 MOST_BYTES = 8 * 2**20
@@ -63,9 +64,12 @@ class Answer:
 class Fetch:
     """GETs from one server. Proxies and .netrc of the environment are not used, redirects not followed: a key stays put."""
 
-    def __init__(self, target: Target, monotonic: Callable[[], float] = time.monotonic) -> None:
-        """Opens nothing. A broken TLS setting shows at the first request."""
+    def __init__(
+        self, target: Target, monotonic: Callable[[], float] = time.monotonic, *, in_time: bool = False
+    ) -> None:
+        """Opens nothing. A broken TLS setting shows at the first request. ``in_time``: who asks for pages sees to the deadline."""
         self.target = target
+        self._in_time = in_time
         self.middle: float | None = None
         """Monotonic seconds mid-way through the last exchange: the best guess of when the server measured."""
         self._monotonic = monotonic
@@ -164,13 +168,17 @@ class Fetch:
 
     async def _get(self, path: str, most: int) -> Answer:
         try:
+            if self._in_time:
+                return await self._asked(path, most)
             async with asyncio.timeout(self.target.timeout):
-                request = self._requests.get(path) or await self._request(path)
-                return await self._exchange(request, most)
+                return await self._asked(path, most)
         except Failure:
             raise
         except Exception as error:  # noqa: BLE001  (a failure is a reading, whatever a library raises)
             raise await self._explained(error) from None
+
+    async def _asked(self, path: str, most: int) -> Answer:
+        return await self._exchange(self._requests.get(path) or await self._request(path), most)
 
     def open(self) -> None:
         """Make ready what takes time before a request (TLS settings, the client); connects to nothing."""
@@ -238,6 +246,7 @@ class Fetch:
             self.first_answer_s = (found.began if isinstance(found, Page) else time.perf_counter()) - started
         body = found.body if isinstance(found, Page) else await self._body(found, most)
         self.middle = (asked_at + self._monotonic()) / 2
+        await turn(time.perf_counter() - started)
         redactor = self._redaction()
         if redactor is not None:  # a debugging proxy echoes it; it must not get to a screen or file
             body = redactor.body(body)

@@ -1,0 +1,78 @@
+"""Answers that come within a moment of each other are read together.
+
+Polls begin together, and their answers come one by one, each of which wakes the process. To read one then costs twice what the
+next costs right behind it: by the next millisecond the processor has forgotten the way. So an answer that came quickly waits for
+the others, a moment at most. When it came is noted before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+LONGEST_S = 0.05
+"""So long the first one waits."""
+QUICK_S = 0.25
+"""What took longer waits for nobody: its deadline may be near."""
+
+
+class Together:
+    """Those that poll at one time, in one event loop."""
+
+    def __init__(self) -> None:
+        self._polls = 0
+        self._waiting: list[asyncio.Future[None]] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    @contextmanager
+    def polling(self) -> Iterator[None]:
+        """Around a poll: what it waits for waits for the others' answers too."""
+        token = _CURRENT.set(self)
+        self._polls += 1
+        try:
+            yield
+        finally:
+            _CURRENT.reset(token)
+            self._polls -= 1
+            self._go_on()
+
+    async def turn(self) -> None:
+        """Wait until all that poll now have their answers, ``LONGEST_S`` at most."""
+        if len(self._waiting) + 1 >= self._polls:
+            self._release()
+            return
+        loop = asyncio.get_running_loop()
+        if self._timer is None:
+            self._timer = loop.call_later(LONGEST_S, self._release)
+        waits = loop.create_future()
+        self._waiting.append(waits)
+        try:
+            await waits
+        finally:
+            if waits.cancelled() and waits in self._waiting:
+                self._waiting.remove(waits)
+
+    def _go_on(self) -> None:
+        if self._waiting and len(self._waiting) >= self._polls:
+            self._release()
+
+    def _release(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            if not one.done():
+                one.set_result(None)
+
+
+_CURRENT: ContextVar[Together | None] = ContextVar("together", default=None)
+
+
+async def turn(took_s: float) -> None:
+    """An answer is there that took so long: wait for the others that are polled with it, if that is quick and anybody is."""
+    together = _CURRENT.get()
+    if together is not None and took_s < QUICK_S:
+        await together.turn()
