@@ -22,7 +22,7 @@ from ratios import HEADING, in_turn
 TESTS = Path(__file__).parent.parent / "tests"
 GPUS = 8
 READINGS = 300
-BUDGET = 2.0
+BUDGET = 1.5
 _INSIDE = "QUARTERDECK_NVML_BENCH"
 
 

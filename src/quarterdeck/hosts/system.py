@@ -1,12 +1,17 @@
-"""Processor and memory of this machine, by psutil."""
+"""Processor and memory of this machine, by /proc where that is as usual, else by psutil."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+from quarterdeck.hosts import proc
 from quarterdeck.hosts.cpu import BusyShare
 from quarterdeck.wire.body import number, whole
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +27,11 @@ class SystemReading:
 class System:
     """Reads this machine; takes well under a millisecond and never blocks."""
 
-    def __init__(self, psutil: Any = None) -> None:
-        """``psutil``: stands in for the real module, which is imported at the first reading."""
+    def __init__(self, psutil: Any = None, folder: str | None = None) -> None:
+        """``psutil`` stands in for the real module, which is imported when it is needed; ``folder`` for Linux's /proc."""
+        own = "/proc" if psutil is None and sys.platform == "linux" else ""
         self._psutil = psutil
+        self._folder = own if folder is None else folder
         self._share = BusyShare()
 
     def read(self) -> SystemReading:
@@ -50,15 +57,27 @@ class System:
             self._psutil = psutil
         return self._psutil
 
+    def _in_proc(self, look: Callable[[str], T | None]) -> T | None:
+        """What ``look`` finds; ``None`` where psutil shall say, be it why not."""
+        try:
+            return look(self._folder) if self._folder else None
+        except (OSError, ValueError):
+            return None
+
     def _cpu(self) -> float | None:
-        """Busy over all: everything but idle and iowait. Linux counts guests in user and nice already."""
+        return self._share.update({"all": self._in_proc(proc.busy_and_idle) or self._seconds()})
+
+    def _seconds(self) -> tuple[float, float]:
+        """Busy and idle by psutil. Everything but idle and iowait is busy; Linux counts guests in user and nice already."""
         times = {name: number(value) or 0.0 for name, value in self._module().cpu_times()._asdict().items()}
         idle = times.get("idle", 0.0) + times.get("iowait", 0.0)
         counted_twice = times.get("guest", 0.0) + times.get("guest_nice", 0.0)
-        return self._share.update({"all": (sum(times.values()) - counted_twice - idle, idle)})
+        return sum(times.values()) - counted_twice - idle, idle
 
     def _memory(self) -> tuple[int | None, int | None]:
         """Used is total less available: what the kernel could hand out at once is not used."""
+        if found := self._in_proc(proc.total_and_available):
+            return found[0] - found[1], found[0]
         memory = self._module().virtual_memory()
         total, available = whole(memory.total), whole(memory.available)
         used = total - available if total is not None and available is not None and available <= total else None

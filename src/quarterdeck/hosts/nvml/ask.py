@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from quarterdeck.hosts.nvml.direct import straight
 from quarterdeck.hosts.nvml.words import (
     DRIVER_NOT_LOADED,
     FUNCTION_NOT_FOUND,
@@ -144,6 +145,9 @@ class Questions:
 
 def call(nvml: Any, function: str, *arguments: Any, **options: Any) -> Callable[[], object]:
     """A call of ``nvml``'s; one that this version of the binding doesn't have raises AttributeError when it is made."""
+    found = straight(nvml, function, arguments, options)
+    if found is not None:
+        return found
     found = getattr(nvml, function, None)
     return partial(getattr, nvml, function) if found is None else partial(found, *arguments, **options)
 

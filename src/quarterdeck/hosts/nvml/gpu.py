@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from quarterdeck.hosts.nvml.ask import Getter, Problem, Questions, call, told
+from quarterdeck.hosts.nvml.direct import fields
 from quarterdeck.hosts.nvml.slow import SlowPart
 from quarterdeck.hosts.nvml.values import (
     MEMORY_V2,
@@ -159,8 +160,10 @@ def _identity(nvml: Any, handle: Any) -> tuple[Getter[Any], ...]:
 def _often(nvml: Any, handle: Any) -> tuple[Getter[Any], ...]:
     """Power, temperature of the core and of the memory, clocks of the SMs and of the memory, what holds them back."""
 
+    ask = fields(nvml, handle, _MEMORY_TEMPERATURE)
+
     def memory_temperature() -> object:
-        field = nvml.nvmlDeviceGetFieldValues(handle, _MEMORY_TEMPERATURE)[0]
+        field = ask()[0]
         failed = member(field, "nvmlReturn")
         if not failed and (degrees := field_value(field)) != 0:
             return degrees

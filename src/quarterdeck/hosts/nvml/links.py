@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quarterdeck.hosts.nvml.ask import Getter, Problem, Questions, call
+from quarterdeck.hosts.nvml.direct import fields
 from quarterdeck.hosts.nvml.values import count, field_value, member, small
 from quarterdeck.hosts.nvml.words import NOT_SUPPORTED, code_of
 from quarterdeck.model.gpu import NvLink, PcieLink
@@ -93,6 +94,8 @@ class NvLinks:
         self._count = Getter("NVLink", small, self._how_many)
         self._states: list[Getter[int]] = []
         self._errors = Getter("NVLink errors", _list, self._fields, self._older)
+        self._ask_count = fields(nvml, handle, [_LINK_COUNT])
+        self._ask_errors = fields(nvml, handle, [])
 
     def read(self, questions: Questions) -> tuple[NvLink, ...] | None:
         """Each link; () on a GPU without any, ``None`` where that can't be told."""
@@ -102,6 +105,8 @@ class NvLinks:
         number = min(number, _MOST_LINKS)
         if len(self._states) != number:
             self._states = [self._state(link) for link in range(number)]
+            ids = [(kind, link) for link in range(number) for kind in (_REPLAY, _RECOVERY, _CRC)]
+            self._ask_errors = fields(self._nvml, self._handle, ids)
         active = questions.ask_all(self._states)
         errors = (questions.ask(self._errors) if number else None) or [None] * number
         return tuple(
@@ -114,7 +119,7 @@ class NvLinks:
     def _how_many(self) -> object:
         """By field value; 0 where the driver knows no NVLink on this GPU."""
         try:
-            (field,) = self._nvml.nvmlDeviceGetFieldValues(self._handle, [_LINK_COUNT])
+            (field,) = self._ask_count()
         except Exception as error:
             if code_of(error) == NOT_SUPPORTED:
                 return 0
@@ -127,13 +132,11 @@ class NvLinks:
 
     def _fields(self) -> list[int | None]:
         """Errors of every link in one call (newer GPUs). Raises NVMLError where no link tells."""
-        links = range(len(self._states))
-        ids = [(kind, link) for link in links for kind in (_REPLAY, _RECOVERY, _CRC)]
-        fields = self._nvml.nvmlDeviceGetFieldValues(self._handle, ids)
-        told = [None if member(field, "nvmlReturn") else count(field_value(field)) for field in fields]
+        found = self._ask_errors()
+        told = [None if member(field, "nvmlReturn") else count(field_value(field)) for field in found]
         if all(value is None for value in told):
-            raise self._nvml.NVMLError(fields[0].nvmlReturn or NOT_SUPPORTED)
-        return [_sum(told[3 * link : 3 * link + 3]) for link in links]
+            raise self._nvml.NVMLError(found[0].nvmlReturn or NOT_SUPPORTED)
+        return [_sum(told[3 * link : 3 * link + 3]) for link in range(len(self._states))]
 
     def _older(self) -> list[int | None]:
         """Errors counted by the interface that older GPUs have. Raises NVMLError."""

@@ -56,6 +56,7 @@ class NvmlSession:
         self._start_at = -math.inf
         self._retry_s = FIRST_RETRY_S
         self._identify_at = -math.inf
+        self._tidy_at = -math.inf
 
     def read(self) -> GpuTable:
         """Every GPU now. Raises nothing that NVML answers."""
@@ -74,6 +75,8 @@ class NvmlSession:
     def tidy(self, go_on: Callable[[], bool]) -> None:
         """Ask for what is slow and due, GPU by GPU, while ``go_on``. Meant for the time between two readings."""
         now = self._monotonic()
+        if now < self._tidy_at:
+            return
         for reader in self._readers.values():
             if reader.slow.due(now) and go_on():
                 with contextlib.suppress(Exception):  # the next reading will say it
@@ -83,6 +86,7 @@ class NvmlSession:
                 break
             with contextlib.suppress(Exception):
                 reader.slow.measure(now, go_on)
+        self._tidy_at = min((reader.slow.due_at for reader in self._readers.values()), default=math.inf)
 
     def end(self) -> None:
         """Shut NVML down. Waits a little for whoever listens to events."""
@@ -135,6 +139,7 @@ class NvmlSession:
         self._driver = self._ask(text, "nvmlSystemGetDriverVersion")
         self._cuda = self._ask(cuda_version, "nvmlSystemGetCudaDriverVersion_v2")
         before, self._readers, self._missing = self._readers, {}, {}
+        self._tidy_at = -math.inf
         for index in range(count):
             try:
                 self._readers[index] = self._reader(index, before.get(index), now)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from quarterdeck.hosts.nvml.ask import Getter, Problem, Questions, call
-from quarterdeck.hosts.nvml.links import NvLinks, Pcie
+from quarterdeck.hosts.nvml.links import THROUGHPUT_EVERY_S, NvLinks, Pcie
 from quarterdeck.hosts.nvml.mig import Mig
 from quarterdeck.hosts.nvml.values import (
     all_of,
@@ -62,6 +62,11 @@ class SlowPart:
     def due(self, now: float) -> bool:
         """Whether it is time to ask."""
         return now - self._at >= SLOW_EVERY_S
+
+    @property
+    def due_at(self) -> float:
+        """Monotonic seconds when ``refresh`` or ``measure`` has something to ask again."""
+        return min(self._at + SLOW_EVERY_S, self.pcie.measured_at + THROUGHPUT_EVERY_S)
 
     def refresh(self, now: float) -> None:
         """Ask for everything but what takes long. Raises Gone."""

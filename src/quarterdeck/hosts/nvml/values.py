@@ -23,6 +23,10 @@ Memory = tuple[int, int, int | None]
 """Used, total and reserved bytes; used is without reserved where that is known."""
 
 
+class Held(dict[int, int | None]):
+    """pid → bytes of a GPU's memory; ``None`` bytes where the driver won't tell."""
+
+
 def member(value: object, name: str) -> Any:
     """A field of one of NVML's structures; ``None`` where it has none of that name."""
     try:
@@ -121,11 +125,13 @@ def memory(value: object) -> Memory | None:
     return used, total, reserved if reserved is not None and reserved <= total - used else None
 
 
-def process_list(value: object) -> dict[int, int | None] | None:
-    """pid → bytes; ``None`` bytes where the driver won't tell. A pid is there once for each MIG instance it uses."""
+def process_list(value: object) -> Held | None:
+    """`nvmlProcessInfo_t`s, or what this made of them before. A pid is there once for each MIG instance it uses."""
+    if isinstance(value, Held):
+        return value
     if not isinstance(value, list):
         return None
-    held: dict[int, int | None] = {}
+    held = Held()
     for process in value[:MOST_PROCESSES]:
         pid = count(member(process, "pid"))
         used = count(member(process, "usedGpuMemory"))
@@ -160,9 +166,11 @@ _FIELD_TYPES = dict(enumerate(("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "si
 
 def field_value(value: object) -> object:
     """What an `nvmlFieldValue_t` holds; ``None`` where its type is unknown."""
-    kind = member(value, "valueType")
-    name = _FIELD_TYPES.get(kind) if type(kind) is int else None
-    return member(member(value, "value"), name) if name else None
+    try:
+        kind = _plain(value, "valueType")
+        return _plain(_plain(value, "value"), _FIELD_TYPES[kind]) if type(kind) is int else None
+    except (AttributeError, KeyError):
+        return None
 
 
 def cuda_version(value: object) -> str | None:
