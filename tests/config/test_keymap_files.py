@@ -159,3 +159,21 @@ def test_nobody_else_changes_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     loaded = load(environ={})
     assert loaded.config.keys == ()
     assert "another user" in str(loaded.problems[0])
+
+
+@pytest.mark.parametrize("text", ["^İ", "ctrl+İ", "^İİ"])
+def test_a_letter_that_is_two_in_small_letters_is_no_key_with_ctrl(text: str) -> None:
+    with pytest.raises(ValueError, match="unknown key"):
+        read_key(text)
+
+
+@given(
+    st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=4),
+    st.sampled_from(["", "^", "ctrl+", "alt+", "shift+"]),
+)
+def test_any_text_is_a_key_or_said_to_be_none(text: str, before: str) -> None:
+    try:
+        assert read_keys((before + text,)).names
+    except ValueError as error:
+        told = str(error)
+        assert told

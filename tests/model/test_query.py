@@ -200,6 +200,14 @@ def test_a_huge_text_is_cut() -> None:
     assert len(parsed("x" * 10_000_000)[0].text) == LONGEST
 
 
+@pytest.mark.parametrize("text", ["a " * (MOST_TERMS + 1), "name:" + "a," * LONGEST, "x" * 10_000])
+def test_what_is_not_read_of_a_filter_is_said(text: str) -> None:
+    for asked in (Query(text, WORDS), query(text, WORDS)):
+        assert str(asked.problems[0]) == "the filter is too long; only 500 characters and 24 terms are read"
+    fits = "a " * MOST_TERMS + " " * LONGEST
+    assert not query(fits, WORDS).problems
+
+
 TEXTS = st.one_of(
     st.text(max_size=60),
     st.lists(

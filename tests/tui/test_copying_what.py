@@ -77,6 +77,7 @@ def test_a_request_to_a_model_survives_the_shell() -> None:
         (f"http://me:{SECRET}@box:8000/v1", "http://…@box:8000/v1"),
         (f"https://x/v1?api_key={SECRET}&model=a", "https://x/v1?api_key=…&model=a"),
         (f"https://x/v1?a=1&access_token={SECRET}", "https://x/v1?a=1&access_token=…"),
+        (f"http://me:p@{SECRET}@box:8000/v1", "http://…@box:8000/v1"),
         ("http://box:8000/v1", "http://box:8000/v1"),
         ("http://box:8000/\x1b[31m", "http://box:8000/"),
     ],

@@ -260,3 +260,12 @@ async def test_the_status_line_says_the_new_key() -> None:
 async def test_no_keys_cost_nothing() -> None:
     async with console("") as it:
         assert it.app.key_table is None
+
+
+@pytest.mark.parametrize(
+    ("fleet", "keys"),
+    [("fleet.toml", "keys.toml"), ("/srv/fleet.toml", "/home/u/keys.toml"), ("/a/fleet.toml", "/home/u/keys.toml")],
+)
+def test_a_key_that_both_files_give_away_is_the_one_of_keys_toml_wherever_they_are(fleet: str, keys: str) -> None:
+    table = key_table((Wish("copy", ("f7",), "", f"{fleet}:3"), Wish("save", ("f7",), "", f"{keys}:1")))
+    assert [text.partition(" ")[0] for text in table.problems] == [f"{fleet}:3:"]

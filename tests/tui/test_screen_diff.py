@@ -163,3 +163,22 @@ def test_of_a_style_only_what_changes_is_sent() -> None:
     assert change(codes("bold red"), codes("red")) == "\x1b[0;31m"
     assert change(codes("red on blue"), codes("red")) == "\x1b[49m"
     assert change(codes("red"), codes("italic red")) == "\x1b[3m"
+
+
+@given(st.text(alphabet="ab日⚠❤1👨👩e\ufe0f\u200d\u0301\u20e3\x1b\x00\t\x9b", max_size=12))
+def test_cells_are_as_many_as_the_layout_counts_and_hold_no_control_character(text: str) -> None:
+    strip = Strip([Segment(text, Style.parse("red"))])
+    cells = cells_of(strip)
+    assert len(cells) == strip.cell_length
+    assert all(ord(character) >= 32 and not 127 <= ord(character) < 160 for cell, _ in cells for character in cell)
+
+
+def test_what_follows_an_emoji_stands_at_its_place_on_every_terminal() -> None:
+    diff = ScreenDiff()
+    diff.put(LayoutUpdate([[Strip([Segment("a⚠\ufe0fb日c")])]], Region(0, 0, 7, 1)), Size(7, 1))
+    sent = diff.take(ALL)
+    assert "\x1b[1;2H⚠\ufe0f\x1b[1;4Hb日c" in sent
+    for width in (1, 2):  # of the emoji
+        terminal = SmallTerminal(7, 1)
+        terminal.feed(sent.replace("⚠\ufe0f", "!" * width).encode())
+        assert terminal.text.rstrip() == "a" + ("! " if width == 1 else "!!") + "b日c"

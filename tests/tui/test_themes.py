@@ -97,6 +97,8 @@ def test_a_users_own_theme_comes_before_ours(tmp_path: Path) -> None:
         ('[colors]\nprimary = "#fff"\nprimry = "#fff"', 'unknown key "primry"'),
         ('[colours]\nprimary = "#fff"', 'unknown key "colours"'),
         ("x = 1\n" * 30_000, "too large"),
+        ("x = " + "[" * 20_000, "nested too deeply"),
+        ("x = " + "9" * 5_000, "digits"),
     ],
 )
 def test_a_broken_theme_is_one_message_and_the_default(tmp_path: Path, text: str, told: str) -> None:

@@ -51,11 +51,12 @@ def show(
 
     ``tour``: with a guide. ``reader``: as lines; so it is too on a terminal that shows nothing else. Returns the exit code.
     """
-    if keys_file(fleet) is not None:
+    plain = reader or is_dumb()
+    if not plain and keys_file(fleet) is not None:  # lines have no keys, and are no more careful for a wrong one
         from quarterdeck.cli.keys import with_keys
 
         fleet, problems = with_keys(fleet, problems)
-    if reader or is_dumb():
+    if plain:
         from quarterdeck.cli.reader import read
 
         return read(

@@ -137,7 +137,7 @@ def _parts(text: str) -> tuple[set[str], str]:
 
 def _sign(text: str, base: str, modifiers: set[str]) -> Keys:
     """A character, with or without modifiers."""
-    if not base.isprintable():
+    if len(base) != 1 or not base.isprintable():  # "İ" in small letters is two characters
         raise ValueError(_unknown(text, base))
     if base.isalpha() and ("shift" in modifiers or base.isupper()):
         return _capital(text, base, modifiers)

@@ -40,15 +40,29 @@ def places(name: str, on: list[str] | None, seen: FleetSnapshot) -> list[tuple[E
     missing = [view for view in views if on and _model(name, view) is None]
     if missing or not having:
         raise _lacking(name, missing[0] if missing else None, views)
+    for view, _ in having:
+        alike = models_of(name, view)
+        if len(alike) > 1:
+            which = ", ".join(printable(model.id, 200) for model in alike[:_MOST])
+            raise UsageError(f"{len(alike)} models of {view.name} are called {name}", hint=f"Say which: {which}.")
     if len(having) > 1 and not on:
         where = ", ".join(view.name for view, _ in having[:_MOST])
         raise UsageError(f"{len(having)} endpoints have {name}", hint=f"Say which with --on: {where}.")
     return having
 
 
-def _model(name: str, view: EndpointView) -> ModelReading | None:
+def models_of(name: str, view: EndpointView) -> list[ModelReading]:
+    """The models of an endpoint that a name may mean: the one with this id, else all that are shown so (files in two folders). Pure."""
     names = (name, f"{name}:latest")
-    return next((model for model in view.models if model.id in names or model.label in names), None)
+    for each in names:
+        for model in view.models:
+            if model.id == each:
+                return [model]
+    return [model for model in view.models if model.label in names]
+
+
+def _model(name: str, view: EndpointView) -> ModelReading | None:
+    return next(iter(models_of(name, view)), None)
 
 
 def _lacking(name: str, view: EndpointView | None, views: list[EndpointView]) -> UsageError:

@@ -13,7 +13,7 @@ from typing import Any, Generic, NamedTuple
 
 from quarterdeck.format import printable
 from quarterdeck.model.query.field import Around, Field, Row, Vocabulary
-from quarterdeck.model.query.terms import LONGEST, Term, parsed
+from quarterdeck.model.query.terms import LONGEST, MOST_TERMS, Term, is_too_long, parsed
 from quarterdeck.model.query.values import UNITS, Kind, amount
 
 _LONGEST_TOLD = 2000
@@ -73,6 +73,9 @@ class Query(Generic[Row]):
         self._words: list[tuple[str, bool]] = []
         self._tests: list[tuple[Test[Row], bool]] = []
         self._doubts: list[Doubt] = []
+        if is_too_long(text):
+            read = f"only {LONGEST} characters and {MOST_TERMS} terms are read"
+            self.problems.append(Problem("the filter is too long", read))
         for term in parsed(text):
             self._take(term)
 
@@ -134,7 +137,7 @@ class Query(Generic[Row]):
 
 def query(text: str, vocabulary: Vocabulary[Any]) -> Query[Any]:
     """A filter, read once for each text."""
-    return _read(text[:LONGEST], vocabulary)
+    return _read(text[: 2 * LONGEST], vocabulary)
 
 
 @lru_cache(maxsize=32)

@@ -38,7 +38,16 @@ class _Token(NamedTuple):
 
 
 def parsed(text: str) -> list[Term]:
-    """The terms of a filter. A "!" that stands alone belongs to the term after it."""
+    """The terms of a filter, no more than `MOST_TERMS`. A "!" that stands alone belongs to the term after it."""
+    return _terms(text)[:MOST_TERMS]
+
+
+def is_too_long(text: str) -> bool:
+    """Whether `parsed` leaves something of it out."""
+    return len(text.rstrip()) > LONGEST or len(_terms(text)) > MOST_TERMS
+
+
+def _terms(text: str) -> list[Term]:
     terms: list[Term] = []
     pending = False
     for token in _tokens(text[:LONGEST]):
@@ -51,7 +60,7 @@ def parsed(text: str) -> list[Term]:
         turned = (inverse or pending) is not (term.operator == "!=")
         terms.append(term._replace(inverse=turned, operator="=" if term.operator == "!=" else term.operator))
         pending = False
-    return terms[:MOST_TERMS]
+    return terms
 
 
 def _term(token: _Token) -> Term:

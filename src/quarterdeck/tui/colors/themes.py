@@ -136,7 +136,9 @@ def _document(data: bytes, where: str) -> dict[str, Any]:
         raise ThemeError(f"{where}: too large for a theme")
     try:
         document = tomllib.loads(data.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise ThemeError(f"{where}: nested too deeply") from None
+    except ValueError as error:  # of what is no TOML, no UTF-8, or a number of too many digits
         raise ThemeError(f"{where}: {printable(str(error), 120)}") from None
     unknown = [key for key in document if key not in _KEYS]
     if unknown:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from quarterdeck.model.job import Job
     from quarterdeck.tui.acting.choices import Target
 
-_USER = re.compile(r"(?<=://)[^/@\s]*@")
+_USER = re.compile(r"(?<=://)[^/\s]*@")
 _SECRET = re.compile(r"(?i)([?&;][^=&;#\s]*(?:key|token|secret|pass|sig|auth)[^=&;#\s]*=)[^&;#\s]+")
 MASK = "…"
 _KEY_VARIABLE = "API_KEY"

@@ -43,6 +43,8 @@ class _Given(NamedTuple):
     wish: Wish
     views: tuple[str, ...]
     keys: Keys
+    file: int = 0
+    """Of several files the place of its own; the last one wins."""
 
 
 class KeyTable:
@@ -96,12 +98,13 @@ def key_table(wishes: Sequence[Wish]) -> KeyTable:
     known = {named.name: named for named in everything()}
     given: list[_Given] = []
     problems: list[tuple[Wish, str]] = []
+    files = list(dict.fromkeys(_line(wish.place)[0] for wish in wishes))
     for wish in wishes:
         read = _read(wish, known)
         if isinstance(read, str):
             problems.append((wish, read))
         else:
-            given.append(read)
+            given.append(read._replace(file=files.index(_line(wish.place)[0])))
     while True:
         table = KeyTable({(view, each.wish.command): each for each in given for view in each.views})
         clash = next(_clashes(table, known), None)
@@ -162,11 +165,11 @@ def there(view: str, every: Iterable[Named], *, replay: bool = False) -> list[Na
 
 
 def _culprit(table: KeyTable, view: str, *pair: Named) -> _Given | None:
-    """The wish to leave out: of two the later one."""
+    """The wish to leave out: of two in one file the later one, of two files that of the first."""
     given = [table._changes.get((view, named.name)) for named in pair]  # noqa: SLF001
     wanted = [each for each in given if each is not None]
     if len(wanted) > _COUNT_ONE and wanted[0].wish.place:
-        wanted.sort(key=lambda each: _line(each.wish.place))
+        wanted.sort(key=lambda each: (-each.file, _line(each.wish.place)[1]))
     return wanted[-1] if wanted else None
 
 

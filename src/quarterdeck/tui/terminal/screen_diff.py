@@ -7,11 +7,12 @@ difference to what was sent before, as much of it as the line takes now; what ch
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from rich.cells import cell_len
+from rich.cells import cell_len, split_graphemes
 from rich.color import ColorSystem
 from rich.style import Style
 from textual._compositor import ChopsUpdate, LayoutUpdate
@@ -25,6 +26,7 @@ Cell = tuple[str, Style | None]
 Glyphs = Callable[[list[Cell]], list[Cell]]
 _NOTHING: Cell = ("\0", None)
 """Equal to no cell: what the terminal shows there is not known, or nobody said what should be there."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _BRIDGE = 3
 """So many unchanged cells between two changed ones cost less than moving the cursor."""
 _LONGEST = 64
@@ -207,19 +209,27 @@ def cells_of(strip: Strip, left: int = 0, right: int | None = None) -> list[Cell
             continue
         if right is not None and start + len(cells) >= right:
             break
-        if not cells and (text.isascii() or _is_narrow(text)) and start + len(text) <= left:
+        if not ((text.isascii() and text.isprintable()) or _is_narrow(text)):
+            _add(cells, text, style)
+        elif not cells and start + len(text) <= left:
             start += len(text)
-            continue
-        if text.isascii() or _is_narrow(text):
+        else:
             cells += [(character, style) for character in text]
-            continue
-        for character in text:
-            width = cell_len(character)
-            if width:
-                cells += [(character, style), ("", style)][:width]
-            elif cells:
-                cells[-1] = (cells[-1][0] + character, cells[-1][1])
     return cells if right is None and not left else cells[left - start : None if right is None else right - start]
+
+
+def _add(cells: list[Cell], text: str, style: Style | None) -> None:
+    """Characters as wide as the layout takes them to be: "⚠" with a selector that makes it an emoji is two cells. No control characters."""
+    end = len(cells) + cell_len(text)
+    for first, last, width in split_graphemes(text)[0]:
+        character = _CONTROL.sub("", text[first:last])
+        if width:
+            cells += [(character, style), ("", style)][:width]
+        elif character and cells:
+            place = -2 if cells[-1][0] == "" and len(cells) > 1 else -1
+            cells[place] = (cells[place][0] + character, cells[place][1])
+    del cells[end:]
+    cells += [(" ", style)] * (end - len(cells))  # of joiners without anything to join the two counts differ
 
 
 @lru_cache(maxsize=4096)

@@ -34,12 +34,13 @@ class Pen:
         self._use(current)
         for character, style in cells:
             if style is not current and style != current:
-                self._out.append("".join(text))
+                self._out.append(_in_place(text, y, x))
+                x += len(text)
                 text.clear()
                 current = style
                 self._use(style)
             text.append(character)
-        self._out.append("".join(text))
+        self._out.append(_in_place(text, y, x))
         self.written += sum(map(len, self._out[before:]))
 
     def _use(self, style: Style | None) -> None:
@@ -53,6 +54,22 @@ class Pen:
         if self._codes != PLAIN:
             self._out.append(RESET)
         return "".join(self._out)
+
+
+def _in_place(text: Sequence[str], y: int, x: int) -> str:
+    """Cells as text. Of what is joined or made an emoji, terminals differ in how wide it is: what follows is put at its place."""
+    joined = "".join(text)
+    if "\ufe0f" not in joined and "\u200d" not in joined:
+        return joined
+    parts: list[str] = []
+    for place, character in enumerate(text, x):
+        if "\ufe0f" in character or "\u200d" in character:
+            wide = text[place - x + 1 : place - x + 2] == [""]
+            blank = f"{' ' * (1 + wide)}\x1b[{y + 1};{place + 1}H"
+            parts.append(f"{blank}{character}\x1b[{y + 1};{place + 2 + wide}H")
+        else:
+            parts.append(character)
+    return "".join(parts)
 
 
 @lru_cache(maxsize=4096)

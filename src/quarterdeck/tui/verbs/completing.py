@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from quarterdeck.engine.meant import models_of
 from quarterdeck.format import printable, size
 from quarterdeck.model.actions import BY_ID, Action, On
 from quarterdeck.model.capability import why_not
@@ -142,9 +144,8 @@ def _why_not(action: Action, view: EndpointView, wanted: Iterable[str]) -> str:
 
 
 def model_of(name: str, view: EndpointView) -> ModelReading | None:
-    """The model of that name."""
-    names = (name, f"{name}:latest")
-    return next((model for model in view.models if model.id in names or model.label in names), None)
+    """The model of that name; of several that are shown so, the first."""
+    return next(iter(models_of(name, view)), None)
 
 
 def _models(action: Action, sentence: Sentence, known: Known) -> Iterator[Candidate]:
@@ -155,12 +156,15 @@ def _models(action: Action, sentence: Sentence, known: Known) -> Iterator[Candid
     able: dict[str, list[tuple[EndpointView, ModelReading]]] = {}
     unable: dict[str, str] = {}
     for view in known.views:
-        for model in view.models if not on or view.name in on else ():
+        models = view.models if not on or view.name in on else ()
+        shown = Counter(model.label for model in models)
+        for model in models:
+            told = model.label if shown[model.label] == 1 else model.id
             reason = why_not(action, view, model)
             if reason:
-                unable.setdefault(model.label, reason)
+                unable.setdefault(told, reason)
             else:
-                able.setdefault(model.label, []).append((view, model))
+                able.setdefault(told, []).append((view, model))
     for label, places in able.items():
         if label not in named:
             yield Candidate(label, _where(places))
