@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quarterdeck.model.latency import Window, windows
+from quarterdeck.model.latency import Window, Windows
 from quarterdeck.model.reading import EngineReading, Histogram
 
 
@@ -18,7 +18,7 @@ def engine(ttft: Histogram | None, label: str = "0") -> EngineReading:
 
 
 def quantile(q: float, old: Histogram | None, new: Histogram | None) -> float | None:
-    window = windows((engine(old),), (engine(new),)).get("ttft")
+    window = Windows(((engine(old),),), (engine(new),)).get("ttft")
     return None if window is None else window.quantile(q)
 
 
@@ -110,7 +110,7 @@ def test_what_several_engines_saw_is_added_up_bucket_by_bucket() -> None:
     zero = Histogram(A.bounds, (0.0, 0.0, 0.0))
     old = (engine(zero, "0"), engine(A, "1"))
     new = (engine(A, "0"), engine(Histogram(A.bounds, (2.0, 4.0, 4.0)), "1"))
-    assert windows(old, new)["ttft"] == Window(A.bounds, (2.0, 4.0, 4.0))
+    assert Windows((old,), new)["ttft"] == Window(A.bounds, (2.0, 4.0, 4.0))
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_what_several_engines_saw_is_added_up_bucket_by_bucket() -> None:
 def test_a_percentile_over_a_part_of_the_engines_is_none(
     old: tuple[EngineReading, ...], new: tuple[EngineReading, ...]
 ) -> None:
-    assert windows(old, new) == {}
+    assert Windows((old,), new) == {}
 
 
 def test_percentiles_are_not_averaged() -> None:
@@ -135,6 +135,6 @@ def test_percentiles_are_not_averaged() -> None:
     bounds = (0.1, 10.0, INF)
     zero = Histogram(bounds, (0.0, 0.0, 0.0))
     fast, slow = Histogram(bounds, (99.0, 99.0, 99.0)), Histogram(bounds, (0.0, 1.0, 1.0))
-    window = windows((engine(zero, "0"), engine(zero, "1")), (engine(fast, "0"), engine(slow, "1")))["ttft"]
+    window = Windows([(engine(zero, "0"), engine(zero, "1"))], (engine(fast, "0"), engine(slow, "1")))["ttft"]
     assert window.count == 100
     assert window.quantile(0.95) == pytest.approx(0.1 * 95 / 99)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from console_driver import Console, console
 from fakes import config, endpoint_view, snapshot
 from fleets import mixed_fleet
 from quarterdeck.model.fleet import FleetSnapshot, State
+from quarterdeck.tui.app import ConsoleApp
 from quarterdeck.tui.screens.choose import ChooseScreen, Item
 from quarterdeck.tui.screens.confirm import ConfirmScreen
 from quarterdeck.tui.screens.endpoint import EndpointScreen
@@ -28,6 +30,8 @@ DIALOGS: dict[str, Callable[[], Screen[Any]]] = {
     "form": lambda: FormScreen("Fill in", [Field("x", "x")]),
     "notice": lambda: NoticeScreen("So", "It can't be."),
 }
+LINK = SimpleNamespace(behind=False, cursor=None, pump=lambda: None)
+"""A terminal that takes everything; without one nothing goes past the compositor."""
 
 
 def busier(running: int) -> FleetSnapshot:
@@ -51,6 +55,20 @@ async def test_what_is_below_a_dialog_goes_on(kind: str) -> None:
         it.clock.advance(30)
         await it.show(replace(busier(7772), endpoints=busier(7772).endpoints[:2]))
         await it.sees("7772")
+
+
+@pytest.mark.parametrize("kind", DIALOGS)
+async def test_what_changes_below_a_dialog_is_not_drawn_over_it(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with console(FLEET, size=(60, 20), configured=config()) as it:
+        monkeypatch.setattr(ConsoleApp, "link", LINK)
+        await open_dialog(it, DIALOGS[kind]())
+        for running in (7771, 8882):  # the second changes cells of the whole line
+            fleet = busier(running)
+            names = [replace(view, name=f"{view.name}-{running}") for view in fleet.endpoints]
+            await it.show(replace(fleet, endpoints=tuple(names)))
+            await it.pilot.pause()
+            sent = "\n".join("".join(text for text, _ in line).rstrip() for line in it.app.screen_diff._wanted)
+            assert sent == "\n".join(line.rstrip() for line in it.text.splitlines())
 
 
 @pytest.mark.parametrize("kind", DIALOGS)

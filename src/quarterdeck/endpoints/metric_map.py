@@ -217,9 +217,12 @@ _SHAPES: Mapping[str, Callable[[float], float | None]] = {
 
 
 def _reading(plan: _EnginePlan, values: Sequence[float]) -> EngineReading:
-    fields = dict(plan.fixed)
-    for name, value in zip(plan.names, plan.pick(values), strict=True):
-        fields[name] = value if 0 <= value < 1e18 else None  # also refuses nan and inf
+    picked: Sequence[float] = plan.pick(values)
+    if not picked or (min(picked) >= 0 and sum(picked) < 1e18):
+        fields = {**plan.fixed, **dict(zip(plan.names, picked, strict=True))}
+    else:
+        sane = [value if 0 <= value < 1e18 else None for value in picked]  # also refuses nan and inf
+        fields = {**plan.fixed, **dict(zip(plan.names, sane, strict=True))}
     for name, indices in plan.joined:
         fields[name] = _joined(_JOINED.get(name, math.fsum), indices, values)
     for name in plan.shaped:

@@ -63,11 +63,8 @@ class Vllm:
             if self._owner == "vllm" or (self._refusal is not None and told.engines):
                 await self._check_health()
             self._identity_due.done()
-        facts = _facts(
-            self._identity, told, measured_at, () if told.engines or TOO_MANY in told.notes else (self._without_load,)
-        )
-        if self._cannot:
-            facts = replace(facts, cannot=self._cannot)
+        notes = () if told.engines or TOO_MANY in told.notes else (self._without_load,)
+        facts = _facts(self._identity, told, measured_at, notes, self._cannot or {})
         if self._refusal is not None:
             raise Partly(self._refusal, facts)
         return facts
@@ -138,7 +135,9 @@ class Vllm:
                 raise Failure(Outcome.FAILED, DEAD if bare else f"/health {failure.reason}", status=503) from None
 
 
-def _facts(identity: Facts, told: Told, measured_at: float | None, more_notes: tuple[str, ...]) -> Facts:
+def _facts(
+    identity: Facts, told: Told, measured_at: float | None, more_notes: tuple[str, ...], cannot: Mapping[str, str]
+) -> Facts:
     models = identity.models
     if told.all_asleep:
         models = tuple(replace(model, state=ModelState.SLEEPING) for model in models)
@@ -158,6 +157,7 @@ def _facts(identity: Facts, told: Told, measured_at: float | None, more_notes: t
         identity=(*identity.identity, *told.identity),
         adapters=told.adapters,
         max_adapters=told.max_adapters,
+        cannot=cannot,
     )
 
 

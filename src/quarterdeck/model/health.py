@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import NamedTuple
 
 from quarterdeck.model.fleet import State
@@ -44,7 +43,7 @@ def remember(memory: Memory, reading: Reading, limits: Limits, *, awaited: bool 
         memory = without_facts(memory)
     if reading.outcome is Outcome.TIMEOUT and memory.state not in (None, State.DOWN):
         # Silent for now: `settled` makes it STALE in time.
-        return replace(memory, trouble=reading.reason, missed=memory.missed + 1)
+        return memory._replace(trouble=reading.reason, missed=memory.missed + 1)
     found = _concluded(memory, reading, limits)
     since = found.since
     if found.state is State.DOWN and silent_since is not None:
@@ -52,8 +51,7 @@ def remember(memory: Memory, reading: Reading, limits: Limits, *, awaited: bool 
     lasts = (
         found.state is memory.state and memory.since is not None and found.state not in _BEGAN_BEFORE and not came_back
     )
-    return replace(
-        memory,
+    return memory._replace(
         state=found.state,
         reason=found.reason,
         since=memory.since if lasts else since,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import add, sub
+from typing import Any
 
 from quarterdeck.model.reading import EngineReading, Histogram
 
@@ -33,15 +36,16 @@ class Window:
         if counts[-1] <= 0:
             return None
         rank = q * counts[-1]
-        at = next((i for i, count in enumerate(counts) if count >= rank), len(counts) - 1)
-        if at == len(counts) - 1:
+        at = bisect_left(counts, rank)
+        if at >= len(counts) - 1:
             return bounds[-2] if len(counts) > 1 else None
         low = bounds[at - 1] if at else 0.0
         below = counts[at - 1] if at else 0.0
         high = bounds[at]
         if high <= 0:
             return high if math.isfinite(high) else None
-        return low + (high - low) * (rank - below) / (counts[at] - below)
+        seen = counts[at] - below
+        return low + (high - low) * (rank - below) / seen if seen > 0 else high  # where counts fall, nothing is sure
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,52 +66,80 @@ class Latencies:
 NO_LATENCIES = Latencies()
 
 
-def windows(old: Iterable[EngineReading], new: Iterable[EngineReading]) -> dict[str, Window]:
-    """What all engines together observed between two readings, by kind.
+class Windows(Mapping[str, Window]):
+    """By kind, what all engines together observed since a reading; each is worked out when somebody asks for it.
 
     A kind is left out where an engine doesn't tell it, its buckets changed, a count fell, or nothing was observed.
     """
-    before = {engine.label: engine for engine in old}
-    pairs = [(before.get(engine.label), engine) for engine in new]
-    found: dict[str, Window] = {}
-    for kind in KINDS:
-        window = _summed([(getattr(o, kind) if o is not None else None, getattr(n, kind)) for o, n in pairs])
-        if window is not None and window.count > 0:
-            found[kind] = window
-    return found
+
+    __slots__ = ("_known", "_marks", "_new")
+
+    def __init__(self, marks: Sequence[tuple[EngineReading, ...]], new: tuple[EngineReading, ...]) -> None:
+        """Since the oldest of ``marks`` (oldest first) at which a kind was told.
+
+        Some servers show a histogram only after their first request: its window begins where it appeared.
+        """
+        self._marks = marks
+        self._new = new
+        self._known: dict[str, Window | None] = {}
+
+    def __getitem__(self, kind: str) -> Window:
+        """The window of a kind. Raises KeyError where it is left out."""
+        found: Window | None = self.get(kind)
+        if found is None:
+            raise KeyError(kind)
+        return found
+
+    def get(self, kind: str, default: Any = None) -> Any:
+        """The window of a kind."""
+        if kind not in self._known:
+            self._known[kind] = self._window(kind) if kind in KINDS else None
+        found = self._known[kind]
+        return default if found is None else found
+
+    def __iter__(self) -> Iterator[str]:
+        """The kinds that have one."""
+        return (kind for kind in KINDS if self.get(kind) is not None)
+
+    def __len__(self) -> int:
+        """How many kinds have one."""
+        return sum(1 for _ in self)
+
+    def _window(self, kind: str) -> Window | None:
+        mark = next((mark for mark in self._marks if _tell(mark, kind)), None)
+        if mark is None or not _tell(self._new, kind):
+            return None
+        before = {engine.label: getattr(engine, kind) for engine in mark}
+        window = _summed([(before.get(engine.label), getattr(engine, kind)) for engine in self._new])
+        return window if window is not None and window.count > 0 else None
 
 
-def windows_since(marks: Sequence[Iterable[EngineReading]], new: Iterable[EngineReading]) -> dict[str, Window]:
-    """What was observed since the oldest of ``marks`` (oldest first) at which a kind was told.
-
-    Some servers show a histogram only after their first request: its window begins where it appeared.
-    """
-    engines = tuple(new)
-    if not marks:
-        return {}
-    found = windows(marks[0], engines)
-    for kind in told(engines) - told(marks[0]):
-        first = next((mark for mark in marks if kind in told(mark)), None)
-        if first is not None:
-            found |= {name: window for name, window in windows(first, engines).items() if name == kind}
-    return found
+def _tell(engines: tuple[EngineReading, ...], kind: str) -> bool:
+    """Whether every engine has a histogram of it."""
+    for engine in engines:
+        if getattr(engine, kind) is None:
+            return False
+    return bool(engines)
 
 
 def told(engines: Iterable[EngineReading]) -> frozenset[str]:
     """The kinds that every engine has a histogram of."""
     known = tuple(engines)
-    return frozenset(kind for kind in KINDS if known and all(getattr(engine, kind) is not None for engine in known))
+    kinds = list(KINDS) if known else []
+    for engine in known:
+        kinds = [kind for kind in kinds if getattr(engine, kind) is not None]
+    return frozenset(kinds)
 
 
 def _summed(pairs: list[tuple[Histogram | None, Histogram | None]]) -> Window | None:
-    counts: list[float] = []
+    counts: tuple[float, ...] = ()
     bounds: tuple[float, ...] = ()
     for old, new in pairs:
         if old is None or new is None or old.bounds != new.bounds or (bounds and new.bounds != bounds):
             return None
-        delta = [after - before for before, after in zip(old.counts, new.counts, strict=True)]
+        delta = tuple(map(sub, new.counts, old.counts))
         if min(delta) < 0:
             return None
         bounds = new.bounds
-        counts = delta if not counts else [a + b for a, b in zip(counts, delta, strict=True)]
-    return Window(bounds, tuple(counts)) if bounds else None
+        counts = delta if not counts else tuple(map(add, counts, delta))
+    return Window(bounds, counts) if bounds else None

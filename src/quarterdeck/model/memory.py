@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from quarterdeck.model.fleet import State
 from quarterdeck.model.imbalance import Held, Key, Member, held, odd_ones, shown
-from quarterdeck.model.latency import NO_LATENCIES, Latencies, Window, told, windows, windows_since
+from quarterdeck.model.latency import NO_LATENCIES, Latencies, Window, Windows, told
 from quarterdeck.model.rates import (
     NO_RATES,
     EngineRates,
@@ -36,8 +37,10 @@ FEWEST = 5
 """So many observations make a median worth comparing."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Memory:
+_NOTHING: Mapping[Any, Any] = MappingProxyType({})
+
+
+class Memory(NamedTuple):
     """All that is remembered of one endpoint. Times are monotonic seconds."""
 
     state: State | None = None
@@ -56,19 +59,19 @@ class Memory:
     """Whether the poll before was a good one too (a rate over an outage would be an average of nothing)."""
     step: float | None = None
     """Seconds between the last two good readings."""
-    rates: Mapping[str, EngineRates] = field(default_factory=dict)
+    rates: Mapping[str, EngineRates] = _NOTHING
     """By engine label."""
     total: EngineRates = NO_RATES
     latencies: Latencies = NO_LATENCIES
-    by_engine: Mapping[str, Mapping[str, Window]] = field(default_factory=dict)
+    by_engine: Mapping[str, Mapping[str, Window]] = _NOTHING
     """Engine label → its windows of the last minute; only where there are several engines."""
     cache_hit_rate: float | None = None
     acceptance: float | None = None
     marks: tuple[Sample, ...] = ()
     """Where windows of the last minute may begin, oldest first."""
-    moved_at: Mapping[str, float] = field(default_factory=dict)
+    moved_at: Mapping[str, float] = _NOTHING
     """Engine label -> when a counter of it last moved, or nothing was to be done."""
-    odd: Mapping[Key, Held] = field(default_factory=dict)
+    odd: Mapping[Key, Held] = _NOTHING
     """Engines that differ from their siblings, and since when."""
     restarted_at: float | None = None
     began_again: str = ""
@@ -101,7 +104,7 @@ NOTHING_KNOWN = Memory()
 def without_facts(memory: Memory) -> Memory:
     """After a poll that brought none."""
     history = (*memory.tps_history[-HISTORY + 1 :], None)
-    return replace(memory, unbroken=False, failures=memory.failures + 1, tps_history=history)
+    return memory._replace(unbroken=False, failures=memory.failures + 1, tps_history=history)
 
 
 def measured(memory: Memory, reading: Reading, facts: Facts, *, busy: bool, awaited: bool = False) -> Memory:
@@ -117,9 +120,8 @@ def measured(memory: Memory, reading: Reading, facts: Facts, *, busy: bool, awai
     first, since = marks[0] if marks else None, [mark.observers for mark in marks]
     if not marks or new.at - marks[-1].at >= MARK_EVERY_S or told(new.observers) - told(marks[-1].observers):
         marks = (*marks, new)
-    by_engine = _by_engine(first, new)
-    return replace(
-        memory,
+    by_engine, standing = _by_engine(first, new), _standing(old, new)
+    return memory._replace(
         good=reading,
         unbroken=True,
         step=step,
@@ -127,20 +129,20 @@ def measured(memory: Memory, reading: Reading, facts: Facts, *, busy: bool, awai
         rates=rates,
         total=all_together,
         latencies=Latencies(
-            last=windows(old.observers, new.observers) if old is not None and unbroken and not again else {},
-            minute=windows_since(since, new.observers),
+            last=Windows((old.observers,), new.observers) if old is not None and unbroken and not again else {},
+            minute=Windows(since, new.observers),
         ),
         by_engine=by_engine,
         cache_hit_rate=_share(first, new, "cache_hits", "cache_queries", "reported_hit_rate"),
         acceptance=_share(first, new, "accepted_tokens", "draft_tokens", "reported_acceptance"),
         marks=marks,
-        moved_at=_moved_at(memory, old, new),
+        moved_at=_moved_at(memory, new, standing),
         odd={} if facts.by_model else held(memory.odd, _odd(new, by_engine), new.at),
         restarted_at=reading.at if again else memory.restarted_at,
         began_again=again or memory.began_again,
         calm_polls=0 if busy else memory.calm_polls + 1,
         busy_at=reading.at if busy else memory.busy_at,
-        moving_polls=0 if _any_stands_still(old, new) else memory.moving_polls + 1,
+        moving_polls=0 if standing else memory.moving_polls + 1,
         tps_history=(*memory.tps_history[-HISTORY + 1 :], all_together.generation_tps),
     )
 
@@ -171,11 +173,11 @@ def _share(first: Sample | None, new: Sample, part: str, whole: str, reported: s
     return math.fsum(told) / len(told) if told else None
 
 
-def _by_engine(first: Sample | None, new: Sample) -> dict[str, dict[str, Window]]:
+def _by_engine(first: Sample | None, new: Sample) -> dict[str, Windows]:
     if first is None or len(new.engines) < 2:
         return {}
     before = {engine.label: engine for engine in first.engines}
-    return {e.label: windows((before[e.label],), (e,)) for e in new.engines if e.label in before}
+    return {e.label: Windows(((before[e.label],),), (e,)) for e in new.engines if e.label in before}
 
 
 def _odd(new: Sample, by_engine: Mapping[str, Mapping[str, Window]]) -> dict[Key, str]:
@@ -187,24 +189,23 @@ def _odd(new: Sample, by_engine: Mapping[str, Mapping[str, Window]]) -> dict[Key
 
 def member(name: str, running: int | None, kv_used: float | None, minute: Mapping[str, Window]) -> Member:
     """A replica as it is compared: medians of the last minute, where it saw enough requests."""
-    medians = {kind: w.quantile(0.5) for kind, w in minute.items() if w.count >= FEWEST}
-    return Member(name, running, kv_used, medians.get("ttft"), medians.get("itl"))
+    return Member(name, running, kv_used, _median(minute.get("ttft")), _median(minute.get("itl")))
 
 
-def _moved_at(memory: Memory, old: Sample | None, new: Sample) -> dict[str, float]:
-    """When each engine last moved as far as is known: now, unless it has work and no counter changed since ``old``."""
+def _median(window: Window | None) -> float | None:
+    return window.quantile(0.5) if window is not None and window.count >= FEWEST else None
+
+
+def _standing(old: Sample | None, new: Sample) -> frozenset[str]:
+    """The engines that have work and did nothing since ``old``."""
     before = {engine.label: engine for engine in old.engines} if old is not None else {}
-    return {
-        engine.label: memory.moved_at.get(engine.label, new.at)
-        if _stands_still(before.get(engine.label), engine)
-        else new.at
-        for engine in new.engines
-    }
+    return frozenset([e.label for e in new.engines if _stands_still(before.get(e.label), e)])
 
 
-def _any_stands_still(old: Sample | None, new: Sample) -> bool:
-    before = {engine.label: engine for engine in old.engines} if old is not None else {}
-    return any(_stands_still(before.get(engine.label), engine) for engine in new.engines)
+def _moved_at(memory: Memory, new: Sample, standing: frozenset[str]) -> dict[str, float]:
+    """When each engine last moved, as far as is known."""
+    known = memory.moved_at
+    return {e.label: known.get(e.label, new.at) if e.label in standing else new.at for e in new.engines}
 
 
 def _stands_still(old: EngineReading | None, new: EngineReading) -> bool:

@@ -28,6 +28,8 @@ from quarterdeck.tui.terminal.signals import terminal_is_gone
 from quarterdeck.tui.visits import Visits
 
 if TYPE_CHECKING:
+    from textual.timer import Timer
+
     from quarterdeck.config.fleet import HostSpec
     from quarterdeck.model.host import HostView
     from quarterdeck.model.job import Job
@@ -99,7 +101,8 @@ class ConsoleApp(Everywhere):
         self._news: News | None = None
         self._said: dict[str, tuple[str, float]] = {}
         """What stands in the status line, and until when, by topic; the newest is last."""
-        self._framed = -math.inf
+        self._frame_timer: Timer | None = None
+        self._frame_every_s = 0.0
         self._drawn: tuple[FleetSnapshot, int] | None = None
         self.set_reactive(ConsoleApp.fleet, configured(fleet, clock))
 
@@ -115,7 +118,7 @@ class ConsoleApp(Everywhere):
 
     def start(self) -> None:
         """After the first frame: make the engine, and draw whatever it finds from now on."""
-        self.set_interval(max(SHORTEST_PAINT_S, self.config.console.paint), self.frame)
+        self._time_frames()
         self.run_worker(self._launch(), exit_on_error=True)
 
     async def _launch(self) -> None:
@@ -155,12 +158,19 @@ class ConsoleApp(Everywhere):
 
     # ---- frames
 
+    def _time_frames(self) -> None:
+        """Have frames drawn as often as polls bring something, once or twice a second: a timer wakes the process also for nothing."""
+        every_s = max(SHORTEST_PAINT_S, self.config.console.paint, min(1.0, self.interval))
+        if every_s != self._frame_every_s:
+            if self._frame_timer is not None:
+                self._frame_timer.stop()
+            self._frame_every_s = every_s
+            self._frame_timer = self.set_interval(every_s, self.frame)
+
     def frame(self) -> None:
-        """The frame timer. What is asked for every second or less often needs no second paint in between."""
-        now = self._clock.monotonic()
-        if now - self._framed >= min(1.0, self.interval) * 0.75 or terminal_is_gone():
-            self._framed = now
-            self.tick()
+        """The frame timer."""
+        self._time_frames()
+        self.tick()
 
     def tick(self) -> None:
         """A frame: take the newest snapshot; the screen draws it if something changed, ages once a second."""

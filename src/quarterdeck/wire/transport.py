@@ -48,18 +48,20 @@ class _Connection:
         self.writer = writer
         self.protocol = h11.Connection(h11.CLIENT)
         self._first = b""
+        self._plain = True
+        """Whether h11 has seen nothing of it yet."""
 
     @property
     def usable(self) -> bool:
         """Whether another request may be sent on it: bytes behind an answer would be taken for the next one."""
         # asyncio doesn't say otherwise what has come and was not read yet.
-        left_over = self.protocol.trailing_data[0] or getattr(self.reader, "_buffer", b"")
-        alive = not self.reader.at_eof() and not self.writer.is_closing()
-        return self.protocol.our_state is h11.IDLE and alive and not left_over
+        if getattr(self.reader, "_buffer", b"") or self.reader.at_eof() or self.writer.is_closing():
+            return False
+        return self._plain or (self.protocol.our_state is h11.IDLE and not self.protocol.trailing_data[0])
 
     def send(self, request: httpx.Request, body: bytes) -> None:
         """Write a request."""
-        self._first = b""
+        self._first, self._plain = b"", False
         self.writer.write(_encoded(self.protocol, request, body))
 
     async def page(self, request: httpx.Request, most: int) -> Page | None:
@@ -86,6 +88,7 @@ class _Connection:
             if size == found.end:
                 whole = pieces[0] if len(pieces) == 1 else b"".join(pieces)
                 return Page(found.headers, whole[found.start :], began)
+        self._plain = False
         _encoded(self.protocol, request, b"")
         self.protocol.receive_data(b"".join(pieces))
         if not data:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Callable
 
 from quarterdeck.config.fleet import FleetConfig
@@ -11,6 +12,8 @@ from quarterdeck.engine.alerting.alarms import LOOK_EVERY_S, Alarms
 from quarterdeck.engine.clock import Clock
 
 SAVE_WITHIN_S = 0.3
+SYNC_EVERY_S = 1.9
+"""What others say of an alert is read so often."""
 OTHERS_S = 0.6
 """For so long others who look may be waited for."""
 
@@ -27,13 +30,15 @@ async def keep_looking(alarms: Alarms, look: Callable[[], object], clock: Clock)
     """
     seen = 0
     syncing: asyncio.Future[None] | None = None
+    synced_at = -math.inf
     try:
         while True:
             if alarms.is_due(clock.monotonic(), OTHERS_S if alarms.looks > seen else 0.0):
                 look()
             seen = alarms.looks
-            if syncing is None or syncing.done():
-                syncing = asyncio.ensure_future(asyncio.to_thread(alarms.sync))
+            now = clock.monotonic()
+            if (syncing is None or syncing.done()) and (alarms.unsaved or now - synced_at >= SYNC_EVERY_S):
+                syncing, synced_at = asyncio.ensure_future(asyncio.to_thread(alarms.sync)), now
             await asyncio.sleep(LOOK_EVERY_S)
     finally:
         if syncing is not None:

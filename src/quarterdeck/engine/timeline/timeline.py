@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from quarterdeck.engine.timeline.book import Book, Entry
     from quarterdeck.engine.timeline.deeds import Deeds
 
-EVERY_S = 1.0
+EVERY_S = 2.0
 """Between two looks at the disk."""
 AGAIN_S = 30.0
 """After it could not be written to."""

@@ -21,7 +21,7 @@ class Where:
         """Its lines on the terminal without scrollbars; ``None`` where something lies over it, cuts it off or is about to move it."""
         screen = widget.screen
         moves = screen._layout_required or screen._scroll_required  # noqa: SLF001  (nothing public tells)
-        if moves or not screen.is_current or widget.styles.gutter:
+        if moves or not screen.is_active or widget.styles.gutter:  # (below a dialog a screen is "current", too)
             return None
         seen = screen._compositor.visible_widgets  # noqa: SLF001  (another object after each layout)
         if self._found[0] is not seen:

@@ -34,6 +34,7 @@ class FleetTable(Remembering, RowsView):
         self._alarms: dict[str, str] = {}
         self._frame = Frame(EMPTY_FLEET, 0.0, 0.0)
         self._layout: Layout = layout(0, {})
+        self._made_for: tuple[int, dict[str, int]] = (0, {})
 
     @property
     def count(self) -> int:
@@ -74,7 +75,9 @@ class FleetTable(Remembering, RowsView):
         """Find rows and columns anew: another snapshot, order, filter, width, or something folded."""
         fleet = self._frame.fleet
         self.rows = rows(in_order(self._kept(), self.order), self.opened)
-        self._layout = layout(self._table_width(), wanted_widths(fleet))
+        made_for = self._table_width(), wanted_widths(fleet)
+        if made_for != self._made_for:
+            self._made_for, self._layout = made_for, layout(*made_for)
         self._find_selected()
         self.set_length(len(self.rows) + 1)
 
