@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from quarterdeck.wire.together import LONGEST_S, QUICK_S, Together, turn
+import pytest
+
+from fake_servers import Asked, Reply, Writer, serving
+from quarterdeck.wire.failure import Failure
+from quarterdeck.wire.http import Fetch, Target
+from quarterdeck.wire.together import LONGEST_S, Together
 from virtual_time import in_virtual_time
 
 
@@ -15,7 +20,9 @@ async def poll(together: Together, after_s: float, read: list[tuple[float, float
         for _ in range(requests):
             await asyncio.sleep(after_s)
             came = loop.time() - 1000
-            await turn(after_s)
+            waits = loop.create_future()
+            together.came(waits)
+            await waits
             read.append((round(came, 3), round(loop.time() - 1000, 3)))
 
 
@@ -39,10 +46,9 @@ def test_those_that_come_within_a_moment_are_read_together() -> None:
     assert polled(0.01, 0.02, 0.03) == [(0.03, 0.03), (0.01, 0.03), (0.02, 0.03)]
 
 
-def test_a_slow_server_keeps_the_others_a_moment_only_and_itself_waits_for_nobody() -> None:
+def test_a_slow_server_keeps_the_others_a_moment_only() -> None:
     released = round(0.01 + LONGEST_S, 3)
     assert polled(0.01, 0.02, 1.0) == [(0.01, released), (0.02, released), (1.0, 1.0)]
-    assert polled(QUICK_S, 2.0)[0] == (QUICK_S, QUICK_S)
 
 
 def test_one_that_fails_is_not_waited_for() -> None:
@@ -79,5 +85,41 @@ def test_one_that_is_given_up_while_it_waits_leaves_the_others_alone() -> None:
     assert read == [(0.04, 0.04), (0.02, 0.04)]
 
 
-async def test_who_polls_nothing_waits_for_nobody() -> None:
-    await turn(0.0)
+async def test_an_answer_that_waited_is_timed_by_when_it_came_and_read_whole() -> None:
+    """One of two servers answers a moment later: the first one's latency holds none of that."""
+    late = asyncio.Event()
+
+    async def respond(asked: Asked, writer: Writer) -> bool:
+        if asked.path == "/late":
+            await late.wait()
+        writer.write(Reply(b"a" * 100_000).encoded())
+        return True
+
+    async def get(together: Together, url: str, path: str) -> tuple[float, int]:
+        fetch = Fetch(Target(url))
+        with together.polling():
+            await fetch.get(path) if path == "/early" else None
+            loop.call_later(LONGEST_S / 4, late.set) if path == "/early" else None
+            answer = await fetch.get(path)
+        await fetch.close()
+        return fetch.first_answer_s or 0.0, len(answer.body)
+
+    loop = asyncio.get_running_loop()
+    together = Together()
+    async with serving(respond) as server:
+        found = await asyncio.gather(get(together, server.url, "/early"), get(together, server.url, "/late"))
+    assert [size for _, size in found] == [100_000, 100_000]
+    assert found[0][0] < found[1][0]
+
+
+async def test_a_connection_that_breaks_while_it_is_waited_for_is_a_failure_at_once() -> None:
+    async def respond(_: Asked, writer: Writer) -> bool:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhalf")
+        return False
+
+    together = Together()
+    async with serving(respond) as server:
+        fetch = Fetch(Target(server.url))
+        with together.polling(), pytest.raises(Failure, match="closed"):
+            await fetch.get("/x")
+        await fetch.close()

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from quarterdeck.tui.app import ConsoleApp
     from quarterdeck.tui.contract import EngineLike, MakeEngine, Prepare
 
+YOUNG = 20_000
+"""So many new objects are looked through for garbage at one time. Polls in flight hold more than Python's 700, and leave no cycles."""
 NEWS_S = 60.0
 """How long the status line tells what went wrong beside the console."""
 
@@ -57,6 +59,7 @@ def _started(
     first_run: bool,
 ) -> None:
     gc.freeze()
+    gc.set_threshold(YOUNG)
     gc.enable()
     if tour:
         app.do_tour()

@@ -23,8 +23,7 @@ from quarterdeck.wire.redaction import SHORTEST_SECRET, Redactor
 from quarterdeck.wire.refusal import refusal
 from quarterdeck.wire.stream import bounded, capped
 from quarterdeck.wire.tls import context_for, expiry_of, plain_context
-from quarterdeck.wire.together import turn
-from quarterdeck.wire.transport import Page, StreamTransport
+from quarterdeck.wire.transport import BEGAN, Page, StreamTransport
 
 MOST_BYTES = 8 * 2**20
 _LONGEST_REFUSAL = 64 * 2**10
@@ -71,7 +70,7 @@ class Fetch:
         self.target = target
         self._in_time = in_time
         self.middle: float | None = None
-        """Monotonic seconds mid-way through the last exchange: the best guess of when the server measured."""
+        """Monotonic seconds mid-way between the last request and its answer: the best guess of when the server measured."""
         self._monotonic = monotonic
         self.first_answer_s: float | None = None
         """Seconds the first answer since ``begin`` took, by its headers."""
@@ -242,11 +241,12 @@ class Fetch:
             self._client.send(request, stream=True) if self._direct is None else self._direct.get(request, most)
         )
         self._answered = True
+        began = found.began if isinstance(found, Page) else found.extensions.get(BEGAN, time.perf_counter())
+        held = time.perf_counter() - began
+        self.middle = (asked_at + max(asked_at, self._monotonic() - held)) / 2
         if self.first_answer_s is None:
-            self.first_answer_s = (found.began if isinstance(found, Page) else time.perf_counter()) - started
+            self.first_answer_s = began - started
         body = found.body if isinstance(found, Page) else await self._body(found, most)
-        self.middle = (asked_at + self._monotonic()) / 2
-        await turn(time.perf_counter() - started)
         redactor = self._redaction()
         if redactor is not None:  # a debugging proxy echoes it; it must not get to a screen or file
             body = redactor.body(body)

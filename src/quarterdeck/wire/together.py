@@ -1,7 +1,7 @@
 """Answers that come within a moment of each other are read together.
 
-Polls begin together, and their answers come one by one, each of which wakes the process. To read one then costs twice what the
-next costs right behind it: by the next millisecond the processor has forgotten the way. So an answer that came quickly waits for
+Polls begin together, and their answers come one by one, each of which wakes the process. To read one then costs several times what
+the next costs right behind it: by the next millisecond the processor has forgotten the way. So an answer that came quickly waits for
 the others, a moment at most. When it came is noted before.
 """
 
@@ -36,26 +36,19 @@ class Together:
         finally:
             _CURRENT.reset(token)
             self._polls -= 1
-            self._go_on()
+            if self._waiting:
+                self._look()
 
-    async def turn(self) -> None:
-        """Wait until all that poll now have their answers, ``LONGEST_S`` at most."""
-        if len(self._waiting) + 1 >= self._polls:
-            self._release()
-            return
-        loop = asyncio.get_running_loop()
-        if self._timer is None:
-            self._timer = loop.call_later(LONGEST_S, self._release)
-        waits = loop.create_future()
+    def came(self, waits: asyncio.Future[None]) -> None:
+        """An answer begins to come: ``waits`` is done when all that poll now have theirs, after ``LONGEST_S`` at most."""
         self._waiting.append(waits)
-        try:
-            await waits
-        finally:
-            if waits.cancelled() and waits in self._waiting:
-                self._waiting.remove(waits)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(LONGEST_S, self._release)
+        self._look()
 
-    def _go_on(self) -> None:
-        if self._waiting and len(self._waiting) >= self._polls:
+    def _look(self) -> None:
+        self._waiting = [one for one in self._waiting if not one.done()]  # a poll may be given up
+        if len(self._waiting) >= self._polls:
             self._release()
 
     def _release(self) -> None:
@@ -71,8 +64,6 @@ class Together:
 _CURRENT: ContextVar[Together | None] = ContextVar("together", default=None)
 
 
-async def turn(took_s: float) -> None:
-    """An answer is there that took so long: wait for the others that are polled with it, if that is quick and anybody is."""
-    together = _CURRENT.get()
-    if together is not None and took_s < QUICK_S:
-        await together.turn()
+def current() -> Together | None:
+    """Whom the running poll waits for, if anybody."""
+    return _CURRENT.get()

@@ -11,17 +11,20 @@ import asyncio
 import contextlib
 import ssl
 import time
-from collections.abc import AsyncIterator
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Iterable
+from typing import NamedTuple, SupportsIndex
 
 import h11
 import httpx
 
+from quarterdeck.wire.together import QUICK_S, Together, current
 from quarterdeck.wire.usual import usual
 
 READ_BYTES = 64 * 1024
 _START = b"HTTP/"
 _NEXT_ADDRESS_S = 0.25
+BEGAN = "began"
+"""Under this name an answer that isn't a usual one tells when it began to come, as `Page.began` does."""
 _AS_SENT = "as_sent"
 """Under this name a request that is sent again and again keeps its bytes."""
 
@@ -40,10 +43,52 @@ class Page(NamedTuple):
     """When it began to come, by `time.perf_counter`."""
 
 
+class _Reader(asyncio.StreamReader):
+    """Knows when an answer began to come, and wakes who waits for it when it is time to read."""
+
+    def __init__(self) -> None:
+        super().__init__(limit=READ_BYTES, loop=asyncio.get_running_loop())
+        self._waits: asyncio.Future[None] | None = None
+        self._with: Together | None = None
+        self._asked = self.began = 0.0
+
+    def answer(self) -> asyncio.Future[None]:
+        """Done when there is something to be read, or the connection ended; ``began`` is then when it came (`time.perf_counter`)."""
+        self._asked = time.perf_counter()
+        self._with = current()
+        self._waits = asyncio.get_running_loop().create_future()
+        return self._waits
+
+    def feed_data(self, data: Iterable[SupportsIndex]) -> None:
+        """Called by the transport."""
+        super().feed_data(data)
+        self._came()
+
+    def feed_eof(self) -> None:
+        """Called by the transport: there is no more."""
+        super().feed_eof()
+        self._came()
+
+    def set_exception(self, exc: Exception) -> None:
+        """Called by the transport: the connection broke."""
+        super().set_exception(exc)
+        self._came()
+
+    def _came(self) -> None:
+        waits, self._waits = self._waits, None
+        if waits is None or waits.done():
+            return
+        self.began = time.perf_counter()
+        if self._with is not None and self.began - self._asked < QUICK_S:
+            self._with.came(waits)
+        else:
+            waits.set_result(None)
+
+
 class _Connection:
     """One connection and the state of the exchange on it."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: _Reader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
         self.protocol = h11.Connection(h11.CLIENT)
@@ -73,11 +118,12 @@ class _Connection:
         sent = request.extensions.get(_AS_SENT)
         if sent is None:
             sent = request.extensions[_AS_SENT] = _encoded(h11.Connection(h11.CLIENT), request, b"")
+        waits = self.reader.answer()
         self.writer.write(sent)
+        await waits
         data = await self.reader.read(READ_BYTES)
         if not data:
             raise Closed("closed without sending a response")
-        began = time.perf_counter()
         self._check_start(data)
         pieces, size = [data], len(data)
         found = usual(data)
@@ -87,7 +133,7 @@ class _Connection:
                 size += len(data)
             if size == found.end:
                 whole = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-                return Page(found.headers, whole[found.start :], began)
+                return Page(found.headers, whole[found.start :], self.reader.began)
         self._plain = False
         _encoded(self.protocol, request, b"")
         self.protocol.receive_data(b"".join(pieces))
@@ -222,22 +268,19 @@ class StreamTransport(httpx.AsyncBaseTransport):
         secure = url.scheme == "https"
         port = url.port or (443 if secure else 80)
         host = url.raw_host.decode("ascii")
+        tls, name = (self._context, host) if secure else (None, None)
+        loop = asyncio.get_running_loop()
+        reader = _Reader()
+        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
         if self._socket is not None:
-            return _Connection(
-                *await asyncio.open_unix_connection(
-                    self._socket,
-                    ssl=self._context if secure else None,
-                    server_hostname=host if secure else None,
-                )
+            transport, _ = await loop.create_unix_connection(
+                lambda: protocol, self._socket, ssl=tls, server_hostname=name
             )
-        reader, writer = await asyncio.open_connection(
-            host,
-            port,
-            ssl=self._context if secure else None,
-            server_hostname=host if secure else None,
-            happy_eyeballs_delay=_NEXT_ADDRESS_S,
-        )
-        return _Connection(reader, writer)
+        else:
+            transport, _ = await loop.create_connection(
+                lambda: protocol, host, port, ssl=tls, server_hostname=name, happy_eyeballs_delay=_NEXT_ADDRESS_S
+            )
+        return _Connection(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
 
     async def _exchange(self, connection: _Connection, request: httpx.Request, body: bytes) -> httpx.Response:
         try:
@@ -255,7 +298,9 @@ class StreamTransport(httpx.AsyncBaseTransport):
             connection.writer.transport.abort()
             raise
         if page is None:
-            return await self._head(connection, request)
+            response = await self._head(connection, request)
+            response.extensions[BEGAN] = connection.reader.began
+            return response
         self.keep(connection)
         return page
 
