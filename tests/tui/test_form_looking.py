@@ -62,3 +62,15 @@ async def test_what_is_typed_on_gives_up_what_was_asked(monkeypatch: pytest.Monk
         assert registry.asked == ["qwen3", "qwen3x"]
         assert registry.given_up == ["qwen3"]
         await desk.press("escape")
+
+
+async def test_what_is_filled_in_stands_at_the_same_cell_whether_its_line_has_the_keys_or_not() -> None:
+    async with console(snapshot(endpoint_view("mac", engine="ollama"))) as desk:
+        fields = [Field("first", "first", value="valueone"), Field("second", "second", value="valuetwo")]
+        desk.app.push_screen(FormScreen("Two", fields))
+        await desk.sees("valuetwo")
+        for _ in fields:
+            lines = desk.text.splitlines()
+            places = {line.index(value) for value in ("valueone", "valuetwo") for line in lines if value in line}
+            assert len(places) == 1
+            await desk.press("tab")

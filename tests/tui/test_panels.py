@@ -174,6 +174,17 @@ def test_paused_shows_whatever_the_news_are(width: int) -> None:
     assert "sorted by" in paused
 
 
+@pytest.mark.parametrize("width", [40, 80, 100, 120])
+def test_paused_shows_beside_news_that_don_t_fit(width: int) -> None:
+    news = "copied 89 raw values of qwen-chat (97 lines, 11673 characters) by OSC 52 and a word or two more; 6 shows it"
+    line = status_line(status(paused=True, notice=news), width)
+    assert cell_len(line.text) <= width
+    assert "PAUSED" in line.text
+    assert "copied 89" in line.text
+    assert "6 shows it" in line.text
+    assert "PAUSED" not in status_line(status(notice=news), width).text
+
+
 def test_what_is_wrong_with_the_selected_endpoint_leaves_room_for_help() -> None:
     troubled = status(about="qwen: no token for 10 s; 26 running, 60 waiting", hints=(("?", "help"), ("q", "quit")))
     assert "qwen: no token for 10" in status_line(troubled, 80).text

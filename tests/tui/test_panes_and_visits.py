@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console_driver import Console, console
+from fakes import endpoint_view, history, snapshot
 from fleets import mixed_fleet
 from gpu_fleets import gpu_fleet
+from quarterdeck.model.fleet import State
 from quarterdeck.tui.screens.base import ConsoleScreen
 from quarterdeck.tui.screens.endpoint import EndpointScreen
 from quarterdeck.tui.visits import MOST, Visits
@@ -50,6 +52,22 @@ async def test_e_gives_each_pane_the_room_in_turn_and_then_all_again(
         assert len({text.rsplit("\n", 1)[0] for text in seen}) == len(panes)
 
 
+@pytest.mark.parametrize("view", ["1", "2", "5", "6"])
+async def test_while_a_pane_has_the_room_the_first_hint_is_the_key_that_goes_on(view: str) -> None:
+    async with console(FLEET, size=(80, 24)) as it:
+        await it.press(view, "e")
+        it.app.say("")
+        it.app.redraw()
+        await it.pilot.pause()
+        assert " e panes " in it.text.splitlines()[-1]
+        while on_top(it).alone:
+            await it.press("e")
+        it.app.say("")
+        it.app.redraw()
+        await it.pilot.pause()
+        assert " e panes " not in it.text.splitlines()[-1]
+
+
 async def test_the_selected_endpoint_fills_the_screen_and_follows_the_selection() -> None:
     async with console(size=(80, 24)) as it:
         await it.press("e", "e")
@@ -74,6 +92,30 @@ async def test_where_there_is_one_pane_that_is_said() -> None:
         await it.press("enter", "e")
         assert isinstance(it.app.screen, EndpointScreen)
         assert "nothing to maximise" in it.text or on_top(it).alone
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_where_nothing_is_drawn_there_are_no_charts_to_maximise(size: tuple[int, int]) -> None:
+    """A server that never answered has samples without a value."""
+    nothing = history(20)
+    fleet = snapshot(endpoint_view("gone", state=State.DOWN, history=nothing))
+    async with console(fleet, size=size) as it:
+        await it.press("enter", "e")
+        assert "nothing to maximise" in it.text
+        assert on_top(it).alone == ""
+
+
+async def test_the_values_keep_the_room_of_the_charts() -> None:
+    async with console(size=(120, 36)) as it:
+        busy = next(view.name for view in FLEET.endpoints if view.history is not None)
+        it.app.open_endpoint(busy)
+        await it.pilot.pause()
+        await it.press("e", "e")
+        assert on_top(it).alone == "the values"
+        await it.tick()
+        assert on_top(it).alone == "the values"
+        await it.press("e")
+        assert on_top(it).alone == ""
 
 
 # ---- history

@@ -64,9 +64,9 @@ def status_line(status: Status, width: int) -> Line:
     if about and not status.paused and width_of([*runs, *pace, *about]) + 4 > room:
         pace = []
     parts = (_alerting(status), _working(status), _held(status), pace, [] if status.notice else _filter(status))
-    for part in () if crowded else parts:
+    for part in (pace if status.paused else [],) if crowded else parts:
         kept = _first_hint(status) if part is pace and width < SMALL_WIDTH and not status.paused else 0
-        kept = width_of(about) + 2 if status.notice else kept
+        kept = width_of(about) + 2 if status.notice and not crowded else kept
         if part and width_of(runs) + width_of(part) + 2 + kept <= width:
             runs += [Run("  "), *part]
     if about and (status.notice or room - width_of(runs) > 20):

@@ -128,6 +128,8 @@ class ConsoleScreen(Screen[None]):
     def status_of(self, frame: Frame, hints: Sequence[tuple[str, str]]) -> Status:
         """What the status line of every screen tells."""
         app = self.console_app
+        if self.alone:  # else nothing tells why the rest is missing
+            hints = (("maximise", "panes"), *hints)
         return Status(
             frame.fleet,
             interval=app.interval,

@@ -12,7 +12,6 @@ from quarterdeck.model.fleet import EndpointView
 from quarterdeck.tui.cells import Moment
 from quarterdeck.tui.commands import bindings
 from quarterdeck.tui.contract import Frame
-from quarterdeck.tui.detail.charts import has_charts
 from quarterdeck.tui.detail.head import missing_line
 from quarterdeck.tui.detail.page import CHARTS, VALUES, Sheet, sheet
 from quarterdeck.tui.detail.raw import raw_text
@@ -63,6 +62,8 @@ class EndpointScreen(ActingScreen, ChartingScreen):
         self._charts.display = False
         self._status = StatusLine()
         self._sheet: Sheet | None = None
+        self._drawn = False
+        """Whether there are charts, also while the values have all the room."""
         self._view: EndpointView | None = None
         self._moment = Moment(0.0)
 
@@ -106,7 +107,9 @@ class EndpointScreen(ActingScreen, ChartingScreen):
             self._page.show([missing_line("This endpoint is no longer watched.")])
         else:
             width, height = max(1, self.room.width - 1), max(1, self.room.height - 2)
-            self._sheet = sheet(self._view, self._moment, self._look, width, height, alone=_PANES.get(self.alone, ""))
+            alone = _PANES.get(self.alone, "")
+            self._sheet = sheet(self._view, self._moment, self._look, width, height, alone=alone)
+            self._drawn = self._drawn if alone == VALUES else self._sheet.charts is not None
             self._lay_out(self._sheet.text_width + 1 if self._sheet.pane else 0)
             self._page.display = bool(self._sheet.text)
             self._title.show([self._sheet.title])
@@ -117,7 +120,7 @@ class EndpointScreen(ActingScreen, ChartingScreen):
     @property
     def panes(self) -> tuple[str, ...]:
         """The charts and the values."""
-        return tuple(_PANES) if self._view is not None and has_charts(self._view) else ()
+        return tuple(_PANES) if self._view is not None and self._drawn else ()
 
     def _lay_out(self, text_width: int) -> None:
         """Give the text so many cells and the charts the rest; 0 = no charts beside it."""

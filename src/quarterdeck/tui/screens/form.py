@@ -53,7 +53,7 @@ class FormInput(TypedLine):
     """One line, without frame or blinking."""
 
     DEFAULT_CSS = """
-    FormInput, FormInput:focus {
+    FormInput:blur, FormInput:focus {
         height: 1; border: none; padding: 0 1; width: 1fr; background: $background; color: $ink-strong;
         background-tint: $background 0%;
     }

@@ -22,7 +22,7 @@ STEPS = (
     Step(
         "fleet",
         "The fleet",
-        "Each row is a model server, the worst on top. The mark and the word are its state, “for” is since when. A – is a number that nobody knows; it never means 0.",
+        "Each row is a model server, the worst on top. The mark and the word are its state; “for”, where it has room, is since when. A – is a number that nobody knows; it never means 0.",
         "down",
         "select another one",
     ),
@@ -92,9 +92,9 @@ STEPS = (
     Step(
         "chat",
         "What an answer costs",
-        "Answers go on coming in while you look elsewhere. Esc stops them, and gives the keys back to the columns.",
+        "Answers go on coming in while you look elsewhere. Esc stops them; once more, it gives the keys back to the columns.",
         "view_alerts",
-        "(after Esc) what is wrong",
+        "(from the columns) what is wrong",
     ),
     Step(
         "alerts",
