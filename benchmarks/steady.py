@@ -29,7 +29,7 @@ from terminals import Terminal
 
 TESTS = Path(__file__).parent.parent / "tests"
 SIZES = ((80, 24), (200, 60))
-WARM_UP_S = 12.0
+WARM_UP_S = 20.0
 GPUS = 8
 FLOORS = {"nvitop": (1.0, 0.2), "btop": (0.5, 8.4), "htop": (0.3, 1.0)}
 """Percent of a core and kB/s at 80×24, where a tool can't be had."""

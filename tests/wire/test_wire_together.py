@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 
 from fake_servers import Asked, Reply, Writer, serving
 from quarterdeck.wire.failure import Failure
 from quarterdeck.wire.http import Fetch, Target
-from quarterdeck.wire.together import LONGEST_S, Together
+from quarterdeck.wire.together import AT_ONCE, LONGEST_S, Together
 from virtual_time import in_virtual_time
 
 
@@ -49,6 +50,26 @@ def test_those_that_come_within_a_moment_are_read_together() -> None:
 def test_a_slow_server_keeps_the_others_a_moment_only() -> None:
     released = round(0.01 + LONGEST_S, 3)
     assert polled(0.01, 0.02, 1.0) == [(0.01, released), (0.02, released), (1.0, 1.0)]
+
+
+def test_many_are_read_in_parts_so_that_a_key_is_not_kept_waiting() -> None:
+    parts: list[int] = []
+    read: list[tuple[float, float]] = []
+
+    async def key(first: asyncio.Task[None]) -> None:
+        await first
+        while not parts or parts[-1] < 3 * AT_ONCE:
+            parts.append(len(read))
+            await asyncio.sleep(0)
+
+    async def main() -> None:
+        together = Together()
+        polls = [asyncio.ensure_future(poll(together, 0.01, read)) for _ in range(3 * AT_ONCE)]
+        await asyncio.gather(key(polls[0]), *polls)
+
+    in_virtual_time(main)
+    assert parts[0] <= 2 * AT_ONCE
+    assert all(after - before <= AT_ONCE for before, after in pairwise(parts))
 
 
 def test_one_that_fails_is_not_waited_for() -> None:

@@ -131,11 +131,12 @@ def _numbers(memory: Memory, good: Reading, facts: Facts) -> dict[str, Any]:
 
 
 def _sum(values: list[int | None]) -> int | None:
-    return (
-        None
-        if not values or any(value is None for value in values)
-        else sum(value for value in values if value is not None)
-    )
+    total = 0
+    for value in values:
+        if value is None:
+            return None
+        total += value
+    return total if values else None
 
 
 def _by_reason(engines: Sequence[EngineReading]) -> tuple[tuple[str, int], ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from quarterdeck.format import printable
@@ -119,21 +118,21 @@ def models_text(view: EndpointView) -> str:
     return f"{len(view.models)} models"
 
 
+def widening(view: EndpointView) -> tuple[object, ...]:
+    """All of an endpoint that `wanted_widths` looks at."""
+    return view.name, view.engine, view.version, view.models, view.host, view.url
+
+
 def wanted_widths(fleet: FleetSnapshot) -> dict[str, int]:
     """How many cells the growing columns want for what a fleet has."""
     wanted = {"reason": 60, "trend": 30}
     for view in fleet.endpoints:
-        texts = view.name, engine_text(view), models_text(view), view.host or "", view.url
-        for column, cells in zip(_GROWING, _cells(*texts), strict=True):
-            if cells > wanted.get(column, -1):
-                wanted[column] = cells
+        for column, text in (
+            ("name", printable(view.name, 60)),
+            ("engine", engine_text(view)),
+            ("models", models_text(view)),
+            ("host", printable(view.host or "", 60)),
+            ("url", printable(view.url, 100)),
+        ):
+            wanted[column] = max(wanted.get(column, 0), cell_width(text))
     return wanted
-
-
-_GROWING = ("name", "engine", "models", "host", "url")
-
-
-@lru_cache(maxsize=4096)
-def _cells(name: str, engine: str, models: str, host: str, url: str) -> tuple[int, ...]:
-    texts = printable(name, 60), engine, models, printable(host, 60), printable(url, 100)
-    return tuple(map(cell_width, texts))

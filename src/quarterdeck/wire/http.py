@@ -24,6 +24,7 @@ from quarterdeck.wire.refusal import refusal
 from quarterdeck.wire.stream import bounded, capped
 from quarterdeck.wire.tls import context_for, expiry_of, plain_context
 from quarterdeck.wire.transport import BEGAN, Page, StreamTransport
+from quarterdeck.wire.usual import headers_of
 
 MOST_BYTES = 8 * 2**20
 _LONGEST_REFUSAL = 64 * 2**10
@@ -52,8 +53,14 @@ class Answer:
     """A complete 2xx answer."""
 
     status: int
-    headers: Mapping[str, str]
+    head: Mapping[str, str] | bytes
+    """Its headers, or what they are found in: few ask for them."""
     body: bytes
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """By name in lower case."""
+        return headers_of(self.head) if isinstance(self.head, bytes) else self.head
 
     def json(self) -> object:
         """The body's JSON value; ``None`` where it is none."""
@@ -251,7 +258,7 @@ class Fetch:
         if redactor is not None:  # a debugging proxy echoes it; it must not get to a screen or file
             body = redactor.body(body)
         if isinstance(found, Page):
-            return Answer(200, found.headers, body)
+            return Answer(200, found.head, body)
         if not found.is_success:
             raise refusal(found, body, self.redacted)
         return Answer(found.status_code, found.headers, body)

@@ -14,6 +14,8 @@ from contextvars import ContextVar
 
 LONGEST_S = 0.05
 """So long the first one waits."""
+AT_ONCE = 16
+"""Behind so many a look is taken at what else came: keys, and answers whose time is to be noted."""
 QUICK_S = 0.25
 """What took longer waits for nobody: its deadline may be near."""
 
@@ -56,9 +58,14 @@ class Together:
             self._timer.cancel()
             self._timer = None
         waiting, self._waiting = self._waiting, []
-        for one in waiting:
+        self._wake(waiting)
+
+    def _wake(self, waiting: list[asyncio.Future[None]]) -> None:
+        for one in waiting[:AT_ONCE]:
             if not one.done():
                 one.set_result(None)
+        if len(waiting) > AT_ONCE:
+            asyncio.get_running_loop().call_soon(self._wake, waiting[AT_ONCE:])
 
 
 _CURRENT: ContextVar[Together | None] = ContextVar("together", default=None)

@@ -36,8 +36,8 @@ class Closed(httpx.RemoteProtocolError):
 class Page(NamedTuple):
     """A usual answer: status 200."""
 
-    headers: dict[str, str]
-    """By name in lower case."""
+    head: bytes
+    """With its headers, see `quarterdeck.wire.usual.headers_of`."""
     body: bytes
     began: float
     """When it began to come, by `time.perf_counter`."""
@@ -133,7 +133,7 @@ class _Connection:
                 size += len(data)
             if size == found.end:
                 whole = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-                return Page(found.headers, whole[found.start :], self.reader.began)
+                return Page(found.head, whole[found.start :], self.reader.began)
         self._plain = False
         _encoded(self.protocol, request, b"")
         self.protocol.receive_data(b"".join(pieces))

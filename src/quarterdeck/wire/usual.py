@@ -8,20 +8,20 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_START = b"HTTP/1.1 200 "
-_ODD = re.compile(rb"[^\r]\n|\r[^\n]|\n[ \t]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-"""A bare line break, a header that goes on in the next line, a control character."""
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_LENGTH = re.compile(r"[0-9]{1,12}")
 LONGEST_HEAD = 8192
-_MUST_BE = {"connection": "keep-alive", "content-encoding": "identity"}
+_HEAD = re.compile(
+    rb"HTTP/1\.1 200 [^\r\n\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*\r\n)*\r\n"
+)
+"""No bare line break, no header that goes on in the next line, no control character."""
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*\r\n")
+_KEPT = re.compile(rb"\r\nconnection:[ \t]*keep-alive[ \t]*\r\n")
+_PLAIN = re.compile(rb"\r\ncontent-encoding:[ \t]*identity[ \t]*\r\n")
 
 
 class Usual(NamedTuple):
     """What the head of an answer says."""
 
-    headers: dict[str, str]
-    """By name in lower case."""
+    head: bytes
     start: int
     """Where the body begins."""
     end: int
@@ -30,20 +30,27 @@ class Usual(NamedTuple):
 
 def usual(data: bytes) -> Usual | None:
     """The head that ``data`` begins with; ``None`` where it isn't complete, or anything about it is not usual."""
-    end = data.find(b"\r\n\r\n", 0, LONGEST_HEAD)
-    if end < 0 or not data.startswith(_START) or _ODD.search(data, 0, end):
+    found = _HEAD.match(data, 0, LONGEST_HEAD)
+    if found is None:
         return None
-    headers: dict[str, str] = {}
-    for line in data[:end].decode("latin-1").split("\r\n")[1:]:
-        name, colon, value = line.partition(":")
-        name = name.lower()
-        if not colon or name in headers or not _NAME.fullmatch(name):
-            return None
-        headers[name] = value.strip(" \t")
-    length = headers.get("content-length", "")
-    if not _LENGTH.fullmatch(length) or "transfer-encoding" in headers or "upgrade" in headers:
+    head = found.group().lower()
+    length = _LENGTH.search(head)
+    if length is None or head.count(b"\r\ncontent-length:") > 1:
         return None
-    for name, value in _MUST_BE.items():
-        if headers.get(name, value).lower() != value:
-            return None
-    return Usual(headers, end + 4, end + 4 + int(length))
+    if b"\r\ntransfer-encoding:" in head or b"\r\nupgrade:" in head:
+        return None
+    if head.count(b"\r\nconnection:") != len(_KEPT.findall(head)):
+        return None
+    if b"\r\ncontent-encoding:" in head and head.count(b"\r\ncontent-encoding:") != len(_PLAIN.findall(head)):
+        return None
+    return Usual(found.group(), found.end(), found.end() + int(length.group(1)))
+
+
+def headers_of(head: bytes) -> dict[str, str]:
+    """The headers of a usual answer, by name in lower case."""
+    found: dict[str, str] = {}
+    for line in head.decode("latin-1").split("\r\n")[1:-2]:
+        name, _, value = line.partition(":")
+        name, value = name.lower(), value.strip(" \t")
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found

@@ -12,7 +12,7 @@ from quarterdeck.tui.cells import Moment, header, row_line
 from quarterdeck.tui.columns import MARKER, Layout, RowsState, in_order, layout
 from quarterdeck.tui.contract import Frame
 from quarterdeck.tui.lines import EMPTY_LINE, FAINT, MUTED, PLAIN, STRONG, Line, Run, cell_width, wrap
-from quarterdeck.tui.rows import IN_TURN, ORDERS, Key, Row, has_parts, rows, wanted_widths
+from quarterdeck.tui.rows import IN_TURN, ORDERS, Key, Row, has_parts, rows, wanted_widths, widening
 from quarterdeck.tui.widgets.selection import Remembering, RowsView
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class FleetTable(Remembering, RowsView):
         self._alarms: dict[str, str] = {}
         self._frame = Frame(EMPTY_FLEET, 0.0, 0.0)
         self._layout: Layout = layout(0, {})
-        self._made_for: tuple[int, dict[str, int]] = (0, {})
+        self._made_for: tuple[int, list[tuple[object, ...]]] = (0, [])
 
     @property
     def count(self) -> int:
@@ -75,9 +75,9 @@ class FleetTable(Remembering, RowsView):
         """Find rows and columns anew: another snapshot, order, filter, width, or something folded."""
         fleet = self._frame.fleet
         self.rows = rows(in_order(self._kept(), self.order), self.opened)
-        made_for = self._table_width(), wanted_widths(fleet)
+        made_for = self._table_width(), [widening(view) for view in fleet.endpoints]
         if made_for != self._made_for:
-            self._made_for, self._layout = made_for, layout(*made_for)
+            self._made_for, self._layout = made_for, layout(made_for[0], wanted_widths(fleet))
         self._find_selected()
         self.set_length(len(self.rows) + 1)
 
