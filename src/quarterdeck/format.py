@@ -16,6 +16,7 @@ DASH = "–"
 
 _SPARKS = "▁▂▃▄▅▆▇"
 """Without the full block, so that sparks in lines one below the other stay apart."""
+_TALLEST = len(_SPARKS) - 1
 _SIZE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _SCALES = ("", "k", "M", "G", "T", "P")
 _ESCAPES = re.compile(
@@ -166,14 +167,11 @@ def spark(values: Sequence[float | None], width: int, top: float | None = None) 
     """
     if width <= 0:
         return ""
-    shown = [_finite(value) for value in values[-width:]]
+    shown = [value if value is not None and math.isfinite(value) else None for value in values[-width:]]
     highest = top if top is not None else max((value for value in shown if value is not None), default=0.0)
-    return "".join(_block(value, highest) for value in shown).rjust(width)
+    blocks = [" " if value is None else _SPARKS[_level(value, highest)] for value in shown]
+    return "".join(blocks).rjust(width)
 
 
-def _block(value: float | None, top: float) -> str:
-    if value is None:
-        return " "
-    if top <= 0 or value <= 0:
-        return _SPARKS[0]
-    return _SPARKS[min(len(_SPARKS) - 1, int(min(value, top) / top * len(_SPARKS)))]
+def _level(value: float, top: float) -> int:
+    return min(_TALLEST, int(min(value, top) / top * len(_SPARKS))) if value > 0 and top > 0 else 0

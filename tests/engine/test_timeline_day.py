@@ -78,7 +78,7 @@ def resident_pages() -> int:
         return 1
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(240)
 def test_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     for module, name, value in (

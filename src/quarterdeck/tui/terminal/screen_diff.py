@@ -26,6 +26,8 @@ Cell = tuple[str, Style | None]
 Glyphs = Callable[[list[Cell]], list[Cell]]
 _NOTHING: Cell = ("\0", None)
 """Equal to no cell: what the terminal shows there is not known, or nobody said what should be there."""
+_NARROW = re.compile("[ -~¡-¬®-ÿ–…─-▟]*")
+"""Nearly all that is shown: a cell each."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _BRIDGE = 3
 """So many unchanged cells between two changed ones cost less than moving the cursor."""
@@ -100,7 +102,7 @@ class ScreenDiff:
 
     def put_parts(self, parts: Iterable[Part], *, urgent: bool = False, first: range | None = None) -> None:
         """As `put`, of parts of lines."""
-        self._put((cells_of_part(part, self._glyphs) for part in parts), urgent=urgent, first=first)
+        self._put(cut_out(parts, self._glyphs), urgent=urgent, first=first)
 
     def _put(self, found: Iterable[tuple[int, int, list[Cell]]], *, urgent: bool, first: range | None) -> None:
         width, height = self._size
@@ -186,36 +188,38 @@ def pieces(update: LayoutUpdate | ChopsUpdate, glyphs: Glyphs | None = None) -> 
             cells = [cell for strip in strips for cell in cells_of(strip)]
             yield y, update.region.x, glyphs(cells) if glyphs else cells
         return
+    yield from cut_out(_parts_of(update), glyphs)
+
+
+def _parts_of(update: ChopsUpdate) -> Iterator[Part]:
     for y, left, right in update.spans:
         for end, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
             if strip is not None and x < right and end > left:
-                first = max(x, left)
-                yield cells_of_part(Part(y, x, strip, first - x, min(end, right) - x), glyphs)
+                yield Part(y, x, strip, max(x, left) - x, min(end, right) - x)
 
 
-def cells_of_part(part: Part, glyphs: Glyphs | None = None) -> tuple[int, int, list[Cell]]:
-    """A part as (y, x, cells). What a glyph becomes may depend on the one before, so those see the whole strip."""
-    y, x, strip, left, right = part
-    cells = glyphs(cells_of(strip))[left:right] if glyphs else cells_of(strip, left, right)
-    return y, x + left, cells
-
-
-def cells_of(strip: Strip, left: int = 0, right: int | None = None) -> list[Cell]:
-    """A strip, or those from ``left`` up to ``right`` of it, cell by cell."""
+def cut_out(parts: Iterable[Part], glyphs: Glyphs | None = None) -> Iterator[tuple[int, int, list[Cell]]]:
+    """Parts as (y, x, cells); those of one strip follow one another. What a glyph becomes may depend on the one before."""
+    last: Strip | None = None
     cells: list[Cell] = []
-    start = 0
+    for y, x, strip, left, right in parts:
+        if strip is not last:
+            last, cells = strip, cells_of(strip)
+            cells = glyphs(cells) if glyphs else cells
+        yield y, x + left, cells[left:right]
+
+
+def cells_of(strip: Strip) -> list[Cell]:
+    """A strip, cell by cell."""
+    cells: list[Cell] = []
     for text, style, control in strip:
         if control:
             continue
-        if right is not None and start + len(cells) >= right:
-            break
-        if not ((text.isascii() and text.isprintable()) or _is_narrow(text)):
-            _add(cells, text, style)
-        elif not cells and start + len(text) <= left:
-            start += len(text)
-        else:
+        if _NARROW.fullmatch(text) or _is_narrow(text):
             cells += [(character, style) for character in text]
-    return cells if right is None and not left else cells[left - start : None if right is None else right - start]
+        else:
+            _add(cells, text, style)
+    return cells
 
 
 def _add(cells: list[Cell], text: str, style: Style | None) -> None:
