@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from fake_servers import Asked, Reply, Writer, serving
+from quarterdeck.wire.connection import Reader
 from quarterdeck.wire.failure import Failure
 from quarterdeck.wire.http import Fetch, Target
 from quarterdeck.wire.together import AT_ONCE, LONGEST_S, Together
@@ -144,3 +145,15 @@ async def test_a_connection_that_breaks_while_it_is_waited_for_is_a_failure_at_o
         with together.polling(), pytest.raises(Failure, match="closed"):
             await fetch.get("/x")
         await fetch.close()
+
+
+@pytest.mark.parametrize("what", ["greeting", "end", "reset"])
+async def test_what_came_or_ended_before_it_was_waited_for_is_not_waited_for(what: str) -> None:
+    reader = Reader()
+    if what == "greeting":
+        reader.feed_data(b"SSH-2.0-x\r\n")
+    elif what == "end":
+        reader.feed_eof()
+    else:
+        reader.set_exception(ConnectionResetError())
+    await asyncio.wait_for(reader.answer(), 1.0)

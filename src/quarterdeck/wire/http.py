@@ -17,13 +17,14 @@ from quarterdeck import __version__
 from quarterdeck.config.fleet import Auth, Tls
 from quarterdeck.model.reading import Outcome
 from quarterdeck.wire import body as json_body
+from quarterdeck.wire.connection import Page
 from quarterdeck.wire.failure import Failure, explain, is_expired
 from quarterdeck.wire.keys import Key
 from quarterdeck.wire.redaction import SHORTEST_SECRET, Redactor
 from quarterdeck.wire.refusal import refusal
 from quarterdeck.wire.stream import bounded, capped
 from quarterdeck.wire.tls import context_for, expiry_of, plain_context
-from quarterdeck.wire.transport import BEGAN, Page, StreamTransport
+from quarterdeck.wire.transport import BEGAN, StreamTransport
 from quarterdeck.wire.usual import headers_of
 
 MOST_BYTES = 8 * 2**20
