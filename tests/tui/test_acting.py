@@ -257,6 +257,21 @@ async def test_marks_make_it_a_bulk_action(submitted: Submitted) -> None:  # key
         assert "marked" not in it.text
 
 
+async def test_marked_rows_that_nothing_is_done_to_are_told(submitted: Submitted) -> None:
+    async with acting(size=(160, 36)) as it:
+        for name in ("lab", "prod"):
+            await choose(it, name)
+            await it.press("space")
+        await it.sees("2 marked")
+        await it.press("P")  # pull: a vLLM server can't
+        await until(it, FormScreen)
+        await type_in(it, "qwen3")
+        await it.press("enter")
+        await until(it, FleetScreen)
+        assert [order.target for order, _ in submitted.orders] == ["lab"]
+        await it.sees("1 of 2 can't:")
+
+
 async def test_what_is_down_says_so(submitted: Submitted) -> None:
     async with acting(size=(120, 36)) as it:
         await choose(it, "gone")

@@ -30,6 +30,8 @@ class Choice(NamedTuple):
     """Those that can; of an endpoint's row, and an action on models, each model that can."""
     reason: str = ""
     """Why it can't be done to any."""
+    left_out: str = ""
+    """How many of several rows it can't be done to, and why."""
 
 
 def targets_of(rows: Sequence[Row]) -> list[Target]:
@@ -49,8 +51,17 @@ def choice(action: Action, selected: Sequence[Target], deployments: Mapping[str,
     reasons = [_reason(action, target, deployments) for target in wanted]
     able = tuple(target for target, reason in zip(wanted, reasons, strict=True) if not reason)
     if able:
-        return Choice(action, able)
+        return Choice(action, able, left_out=_left_out(action, selected, deployments))
     return Choice(action, (), next((reason for reason in reasons if reason), "nothing is selected"))
+
+
+def _left_out(action: Action, selected: Sequence[Target], deployments: Mapping[str, str]) -> str:
+    """Which of several rows nothing is done to: who marked them counts on all."""
+    if len(selected) < 2:
+        return ""
+    by_row = [[_reason(action, one, deployments) for one in _wanted(action, [each])] for each in selected]
+    whys = [reasons[0] for reasons in by_row if reasons and all(reasons)]
+    return f"{len(whys)} of {len(selected)} can't: {whys[0]}" if whys else ""
 
 
 def _wanted(action: Action, selected: Sequence[Target]) -> list[Target]:

@@ -67,6 +67,8 @@ class Flow:
         self._app = app
         self._selected = selected
         self._known = deployments_of(app)
+        self._left_out = ""
+        """What is to be said of those that are not acted on."""
 
     def begin(self, action: Action | None) -> None:
         """What? Where nothing may be changed, that is said before anybody fills in anything."""
@@ -95,7 +97,7 @@ class Flow:
 
             self._app.push_screen(NoticeScreen(chosen.action.label, chosen.reason))
             return
-        targets = chosen.targets
+        targets, self._left_out = chosen.targets, chosen.left_out
         several = chosen.action.on is On.MODEL and len(targets) > 1 and not any(each.model for each in self._selected)
         if not several or len({id(each.view) for each in targets}) > 1:
             self._with_what(chosen.action, targets)
@@ -138,12 +140,14 @@ class Flow:
         if why:
             app.say(f"{action.label}: {why}", _READ_S)
         elif names := [asking.name for asking in asked if asking.needs == "name"]:
-            self._by_name(action, orders, names, _impact(orders, asked))
+            self._by_name(action, orders, names, self._impact(orders, asked))
         elif any(asking.needs == "yes" for asking in asked):
             about = orders[0][1].about if len(orders) == 1 else f"{len(orders)} of them"
             question = f"{action.label} {about}?"
             app.push_screen(
-                ConfirmScreen(question, _impact(orders, asked), action.label, lambda: self._do(action, orders, "yes"))
+                ConfirmScreen(
+                    question, self._impact(orders, asked), action.label, lambda: self._do(action, orders, "yes")
+                )
             )
         else:
             self._do(action, orders, "")
@@ -163,7 +167,11 @@ class Flow:
 
     def _do(self, action: Action, orders: Orders, confirmed: str) -> None:
         """In the background: it goes on when the screen is left."""
-        self._app.run_worker(_submit(self._app, action, orders, confirmed), exit_on_error=False, group="acting")
+        submitting = _submit(self._app, action, orders, confirmed, self._left_out)
+        self._app.run_worker(submitting, exit_on_error=False, group="acting")
+
+    def _impact(self, orders: Orders, asked: Sequence[Asking]) -> list[str]:
+        return [*_impact(orders, asked), *([self._left_out] if self._left_out else [])]
 
 
 def _aside(action: Action) -> str:
@@ -187,7 +195,7 @@ def _impact(orders: Orders, asked: Sequence[Asking]) -> list[str]:
     ]
 
 
-async def _submit(app: ConsoleApp, action: Action, orders: Orders, confirmed: str) -> None:
+async def _submit(app: ConsoleApp, action: Action, orders: Orders, confirmed: str, left_out: str = "") -> None:
     from quarterdeck.engine.operate import submit
 
     jobs: list[Job] = []
@@ -200,7 +208,8 @@ async def _submit(app: ConsoleApp, action: Action, orders: Orders, confirmed: st
             refused.append(". ".join(part for part in (error.message, error.hint) if part))
     for job in jobs:
         app.follow_job(job)
-    app.say(printable(_said(action, orders, jobs, refused), 300), _READ_S)
+    said = [_said(action, orders, jobs, refused), left_out]
+    app.say(printable(". ".join(part for part in said if part), 300), _READ_S)
 
 
 def _said(action: Action, orders: Orders, jobs: Sequence[Job], refused: Sequence[str]) -> str:
